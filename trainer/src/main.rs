@@ -1,0 +1,2 @@
+//! novice
+fn main() {}
