@@ -1,4 +1,4 @@
-//! Settings of the stages, of evaluation and of what is written while a run goes on.
+//! Settings of the model, the stages, of evaluation and of what is written while a run goes on.
 
 use crate::generate::Sampling;
 use crate::model::LoraConfig;
@@ -83,7 +83,30 @@ pub enum Dtype {
     Bfloat16,
 }
 
-/// What all stages have in common.
+/// Names of the stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// Supervised fine-tuning on what students submitted.
+    Sft,
+    /// Offline preferences between what a student did next and what came later.
+    Dpo,
+    /// Online training on graded rollouts.
+    Dapo,
+}
+
+impl StageName {
+    /// `sft`, `dpo` or `dapo`: in files and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StageName::Sft => "sft",
+            StageName::Dpo => "dpo",
+            StageName::Dapo => "dapo",
+        }
+    }
+}
+
+/// Supervised fine-tuning: every submission of a trajectory is a target, in one pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SftSettings {
