@@ -148,6 +148,8 @@ pub struct DpoSettings {
     pub max_pairs_per_trajectory: usize,
     /// Strength of the pull towards the reference model.
     pub beta: f64,
+    /// Assumed share of preferences that are the wrong way round, in 0..0.5.
+    pub label_smoothing: f64,
     /// Weight of the SFT loss on the chosen submission, divided by its tokens; 0 for none.
     pub sft_weight: f64,
     /// Learning rate, schedule, clipping.
@@ -164,6 +166,7 @@ impl Default for DpoSettings {
             pairs: PairStrategy::Grade,
             max_pairs_per_trajectory: 0,
             beta: 0.5,
+            label_smoothing: 0.0,
             sft_weight: 0.0,
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
             eval_every: 10,
@@ -235,7 +238,7 @@ impl Default for DapoSettings {
             updates: 1,
             scale_advantages: true,
             resample_rounds: 2,
-            rewards: vec![WeightedReward { name: RewardName::TrajectoryCloseness, weight: 1.0 }],
+            rewards: vec![WeightedReward { name: RewardName::Trajectory, weight: 1.0 }],
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
         }
     }

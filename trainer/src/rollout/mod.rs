@@ -6,8 +6,10 @@
 //! grading was: with one seed the same tokens come out whatever the number of workers.
 
 mod learner;
+mod score;
 
 pub use learner::{End, Rollout, Turn};
+pub use score::{Scored, passed, rollout_views, score, student_views};
 
 use crate::config::Feedback;
 use crate::dialogue::{extract_program, feedback_level};

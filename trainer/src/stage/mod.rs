@@ -1,18 +1,18 @@
-//! The stages. Each of [`sft`], [`dpo`], [`dapo`] says what its trees and its loss are; [`drive`] is the loop that all
-//! three share: schedule, optimiser step, metrics, held-out evaluation, checkpoints, interruption, resume.
+//! The stages. Each of `sft`, `dpo`, `dapo` says what its trees and its loss are; `drive` is the loop that all three
+//! share: schedule, optimiser step, metrics, held-out evaluation, checkpoints, interruption, resume.
 
 mod dapo;
 mod dpo;
 mod drive;
-mod order;
 mod sft;
 
-use crate::checkpoint::{Interrupt, RunDir};
+use crate::checkpoint::{CheckpointStore, Interrupt, RunDir};
 use crate::config::{Run, StageName};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Model;
 use crate::monitor::Monitor;
 use crate::workshop::Workshop;
+use drive::Stage;
 
 /// What a stage works with.
 pub struct Trainee<'a> {
@@ -24,6 +24,8 @@ pub struct Trainee<'a> {
     pub model: &'a Model,
     /// The run's folder.
     pub dir: &'a RunDir,
+    /// Its checkpoints.
+    pub checkpoints: &'a CheckpointStore,
     /// Metrics, progress.
     pub monitor: &'a Monitor,
     /// Set when the user asked to stop.
@@ -33,18 +35,27 @@ pub struct Trainee<'a> {
 /// Runs the configured stages, from the last checkpoint where there is one, and saves a model folder after each.
 ///
 /// # Errors
-/// [`Error::Interrupted`] when the user asked to stop (a checkpoint is there), else what failed.
-pub fn run(trainee: &Trainee) -> Result<()> {
-    for &name in &trainee.run.stages {
-        if trainee.dir.model(name.as_str()).exists() && trainee.dir.finished(name.as_str())? {
-            // Its weights are in the newest checkpoint, or in that of a later stage.
-            continue;
+/// [`crate::Error::Interrupted`] when the user asked to stop (a checkpoint is there), else what failed.
+pub fn run(at: &Trainee) -> Result<()> {
+    let resume = at.checkpoints.latest()?;
+    if let Some(checkpoint) = &resume {
+        drive::restore_weights(at, checkpoint)?;
+    }
+    for (index, &name) in at.run.stages.iter().enumerate() {
+        let (done, here) = match &resume {
+            Some(c) if c.position.stage_index > index => continue,
+            Some(c) if c.position.stage_index == index => (drive::finished(c), Some(c)),
+            _ => (false, None),
+        };
+        if !done {
+            let mut stage: Box<dyn Stage> = match name {
+                StageName::Sft => Box::new(sft::Sft::prepare(at)?),
+                StageName::Dpo => Box::new(dpo::Dpo::prepare(at)?),
+                StageName::Dapo => Box::new(dapo::Dapo::prepare(at)?),
+            };
+            drive::drive(at, index, stage.as_mut(), here)?;
         }
-        match name {
-            StageName::Sft => drive::drive(trainee, &mut sft::Sft::prepare(trainee)?)?,
-            StageName::Dpo => drive::drive(trainee, &mut dpo::Dpo::prepare(trainee)?)?,
-            StageName::Dapo => drive::drive(trainee, &mut dapo::Dapo::prepare(trainee)?)?,
-        }
+        at.workshop.save_model(at.model, &at.dir.join("models").join(name.as_str()))?;
     }
     Ok(())
 }
