@@ -1,0 +1,28 @@
+//! One small tokenizer for all tests of the crate, trained once a process.
+
+use super::{Renderer, Tokenizer};
+use crate::config::Template;
+use std::sync::{Arc, LazyLock};
+
+/// A few programs and the grader's words.
+pub(crate) const TEXTS: [&str; 4] = [
+    "def total(numbers):\n    s = 0\n    for n in numbers:\n        s = s + n\n    return s\n",
+    "def count(text, letter):\n    c = 0\n    for x in text:\n        if x == letter:\n            c = c + 1\n    return c\n",
+    "Grade: 66.7 of 100. 2 of 3 tests passed.\nTest 3 failed: expected 10, got 7.\n",
+    "Write a function `total` that returns the sum of the numbers in a list.\n```python\nreturn\n```\n",
+];
+
+static TOKENIZER: LazyLock<Arc<Tokenizer>> = LazyLock::new(|| {
+    let repeated: Vec<&str> = TEXTS.iter().flat_map(|t| [*t, *t]).collect();
+    Arc::new(Tokenizer::train(repeated, 400).unwrap())
+});
+
+/// The tokenizer.
+pub(crate) fn tokenizer() -> Arc<Tokenizer> {
+    TOKENIZER.clone()
+}
+
+/// A renderer over it.
+pub(crate) fn renderer(template: Template) -> Renderer {
+    Renderer::new(tokenizer(), template).unwrap()
+}
