@@ -2,12 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Schedule;
 use crate::error::{Error, Result};
 
 /// Settings of [`super::AdamW`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimiserSettings {
+    /// Peak learning rate. Default 1e-4.
+    pub learning_rate: f64,
+    /// How the learning rate moves after the warm-up. Default cosine.
+    pub schedule: Schedule,
+    /// Share of the steps in which the learning rate grows from 0. Default 0.1.
+    pub warmup_ratio: f64,
     /// β₁: decay of the running mean of the gradient, a step. Default 0.9.
     pub beta1: f64,
     /// β₂: decay of the running mean of the squared gradient, a step. Default 0.999.
@@ -25,6 +32,9 @@ pub struct OptimiserSettings {
 impl Default for OptimiserSettings {
     fn default() -> Self {
         OptimiserSettings {
+            learning_rate: 1e-4,
+            schedule: Schedule::Cosine,
+            warmup_ratio: 0.1,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
