@@ -66,3 +66,28 @@ impl ConfigArgs {
         crate::config::Run::load(&self.config, &self.set)
     }
 }
+
+/// The configuration of a run: from its folder's `config.yaml`, or from the configuration file that it was made with.
+fn load_run(path: &std::path::Path, set: &[String]) -> crate::Result<crate::config::Run> {
+    use crate::checkpoint::RunDir;
+    if path.is_dir() {
+        if !RunDir::is_run(path) {
+            let message = format!("{}: this is not a run's folder; `novice train` makes one", path.display());
+            return Err(crate::Error::Usage(message));
+        }
+        let mut run = crate::config::Run::load(&path.join("config.yaml"), set)?;
+        // The folder may have been moved since.
+        let (parent, name) = (path.parent(), path.file_name());
+        run.output = parent.map_or_else(PathBuf::new, std::path::Path::to_path_buf);
+        run.name = name.map(|n| n.to_string_lossy().into_owned()).unwrap_or(run.name);
+        return Ok(run);
+    }
+    crate::config::Run::load(path, set)
+}
+
+/// Sets libtorch's threads.
+fn use_threads(run: &crate::config::Run) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if run.threads == 0 { cores } else { run.threads };
+    tch::set_num_threads(threads as i32);
+}

@@ -44,7 +44,7 @@ impl Run {
             if let Some(Value::String(s)) = lookup(&mut doc.value, field)
                 && !s.is_empty()
             {
-                *s = folder.join(&*s).to_string_lossy().into_owned();
+                *s = absolute(&folder.join(&*s));
             }
         }
         let mut problems = Vec::new();
@@ -53,6 +53,13 @@ impl Run {
             match apply(&mut doc.value, text) {
                 Ok(field) => from_override.push(field),
                 Err(message) => problems.push(Problem { field: format!("--set {text}"), message }),
+            }
+        }
+        for field in PATHS {
+            if let Some(Value::String(s)) = lookup(&mut doc.value, field)
+                && !s.is_empty()
+            {
+                *s = absolute(Path::new(s.as_str()));
             }
         }
         if doc.value.get("name").is_none_or(|n| n == "") {
@@ -84,6 +91,11 @@ impl Run {
     pub fn to_yaml(&self) -> Result<String> {
         serde_saphyr::to_string(self).map_err(|e| Error::Failed(format!("cannot write the configuration: {e}")))
     }
+}
+
+/// The path from the root, so that the resolved configuration means the same from everywhere.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned()
 }
 
 /// Deserialises, collecting every error: a wrong field is reported, taken out, and the rest is tried again.

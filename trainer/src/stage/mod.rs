@@ -4,6 +4,7 @@
 mod dapo;
 mod dpo;
 mod drive;
+mod plan;
 mod sft;
 
 use crate::checkpoint::{CheckpointStore, Interrupt, RunDir};
@@ -13,6 +14,8 @@ use crate::model::Model;
 use crate::monitor::Monitor;
 use crate::workshop::Workshop;
 use drive::Stage;
+
+pub use plan::plan;
 
 /// What a stage works with.
 pub struct Trainee<'a> {
