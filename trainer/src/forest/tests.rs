@@ -113,7 +113,7 @@ fn model(kind: usize, lora: bool) -> Model {
 
 /// A weight for every edge of every tree: some negative, some zero.
 fn weigh(trees: &[FlatTree], seed: usize) -> Vec<Vec<f32>> {
-    let weight = |i: usize| if (i + seed) % 5 == 0 { 0.0 } else { ((i + seed) as f32 * 1.7).sin() };
+    let weight = |i: usize| if (i + seed).is_multiple_of(5) { 0.0 } else { ((i + seed) as f32 * 1.7).sin() };
     let mut at = 0..;
     trees.iter().map(|t| t.edges.iter().map(|_| weight(at.next().unwrap())).collect()).collect()
 }
