@@ -4,12 +4,12 @@
 //! simulation build the same conversation from the same trajectory.
 
 use crate::config::{Dtype, InitArchitecture, ModelSettings, Run, SandboxSettings};
-use crate::dialogue::{Conversation, converse, pairs};
+use crate::dialogue::{Conversation, Role, converse};
 use crate::error::{Error, Result};
 use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
 use crate::monitor::Progress;
-use crate::rollout::Start;
+use crate::rollout::{Rollout, Start};
 use crate::tokens::{PairTree, Renderer, TokenTree, Tokenizer, build};
 use crate::traces::{self, Dataset, Trajectory};
 use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
@@ -143,6 +143,21 @@ impl Workshop {
         let settings = &self.run.dpo;
         let pairs = pairs(trajectory, settings.pairs, settings.max_pairs_per_trajectory, self.run.seed);
         build::pair_trees(&self.renderer, &self.conversation(trajectory)?, &pairs, &self.run.dialogue)
+    }
+
+    /// What a rollout looks like from the preamble on: the turns before it, and its own, with the grader's answers.
+    ///
+    /// # Errors
+    /// As [`Workshop::conversation`].
+    pub fn told(&self, trajectory: &Trajectory, position: usize, rollout: &Rollout) -> Result<Vec<(Role, String)>> {
+        let conversation = self.conversation(trajectory)?;
+        let before = conversation.turns.into_iter().filter(|t| t.step.is_none_or(|step| step < position));
+        let mut turns: Vec<(Role, String)> = before.map(|t| (t.role, t.text)).collect();
+        for turn in &rollout.turns {
+            turns.push((Role::Assistant, turn.text.clone()));
+            turns.extend(turn.report.is_some().then(|| (Role::User, turn.feedback.clone())));
+        }
+        Ok(turns)
     }
 
     /// The start after `position` submissions of a trajectory; `None` when not even its preamble fits.

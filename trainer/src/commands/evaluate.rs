@@ -3,10 +3,12 @@
 use super::train::models;
 use crate::checkpoint::write_atomic;
 use crate::error::Error;
-use crate::evaluate::{Policy, RecordLine, Table, points, roll_out, summarise};
+use crate::evaluate::{Policy, Record, Table, points, roll_out, summarise};
 use crate::monitor::Progress;
+use crate::rollout::RolloutLine;
 use crate::workshop::{Workshop, model_folder};
 use clap::Args;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -17,6 +19,15 @@ pub(super) struct Evaluate {
     /// Change a field, such as `evaluate.max_trajectories=20`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// A line of `evaluation/rollouts.jsonl`.
+#[derive(Serialize)]
+struct PolicyLine<'a> {
+    policy: &'a str,
+    split: &'a str,
+    #[serde(flatten)]
+    line: RolloutLine<'a>,
 }
 
 impl Evaluate {
@@ -44,7 +55,9 @@ impl Evaluate {
                 table.rows.push(summarise(label, cell, &records, run.evaluate.horizon));
             }
             for record in &records {
-                serde_json::to_writer(&mut lines, &RecordLine::new(label, record, run.evaluate.horizon))?;
+                let Record { point, rollout, closeness } = record;
+                let line = RolloutLine::new(point.trajectory, point.position, 0, rollout, *closeness);
+                serde_json::to_writer(&mut lines, &PolicyLine { policy: label, split: point.cell, line })?;
                 lines.push(b'\n');
             }
             Ok(())

@@ -1,7 +1,6 @@
 //! `novice simulate`: watch a simulated learner work, turn by turn.
 
 use super::train::models;
-use crate::dialogue::Role;
 use crate::error::Error;
 use crate::generate::RngKey;
 use crate::monitor::render_conversation;
@@ -70,22 +69,12 @@ impl Simulate {
             },
             sampling: crate::generate::Sampling { temperature: self.temperature, ..run.evaluate.sampling },
         };
-        let key = RngKey::new(self.seed.unwrap_or(run.seed), "simulate");
+        let key = RngKey { seed: self.seed.unwrap_or(run.seed), ..RngKey::default() };
         let start = workshop.start(&trajectory, position, key)?.ok_or_else(|| {
             Error::Usage("the problem does not fit into `dialogue.max_tokens`; set a larger one".to_string())
         })?;
-        let told = workshop.conversation(&trajectory)?;
         for (i, rollout) in classroom.run(&[start], self.n, &|_, _| {})?.into_iter().flatten().enumerate() {
-            let mut turns: Vec<(Role, String)> = told
-                .turns
-                .iter()
-                .filter(|t| t.step.is_none_or(|step| step < position))
-                .map(|t| (t.role, t.text.clone()))
-                .collect();
-            for turn in &rollout.turns {
-                turns.push((Role::Assistant, turn.text.clone()));
-                turns.push((Role::User, turn.feedback.clone()));
-            }
+            let turns = workshop.told(&trajectory, position, &rollout)?;
             let turns: Vec<(&str, &str)> = turns.iter().map(|(r, t)| (r.name(), t.as_str())).collect();
             println!("learner {} of {} · model {label}", i + 1, self.n);
             println!("{}", render_conversation(&turns));

@@ -3,7 +3,7 @@
 use super::ConfigArgs;
 use crate::checkpoint::{CheckpointStore, Existing, Interrupt, RunDir, RunFacts, Versions};
 use crate::config::Run;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, MonitorOptions, ResumeAt};
 use crate::stage::{self, Trainee};
 use crate::workshop::{Workshop, model_folder};
 use clap::Args;
@@ -55,7 +55,13 @@ impl Train {
             workshop.save_model(&model, &model_folder(dir.path(), "base"))?;
         }
         let checkpoints = CheckpointStore::new(dir.path());
-        let monitor = Monitor::open(dir.path(), &run.monitor, checkpoints.latest()?.map(|c| c.position).as_ref())?;
+        let resume = match (dir.resumed(), checkpoints.latest()?) {
+            (false, _) => None,
+            (true, None) => Some(ResumeAt::start()),
+            (true, Some(c)) => Some(ResumeAt::new(&run.stages, c.position.stage_index, c.position.step)),
+        };
+        let options = MonitorOptions { tensorboard: run.monitor.tensorboard, ..MonitorOptions::default() };
+        let mut monitor = Monitor::open(dir.path(), &options, resume)?;
         let interrupt = Interrupt::install()?;
         let trainee = Trainee {
             run: &run,
@@ -63,10 +69,9 @@ impl Train {
             model: &model,
             dir: &dir,
             checkpoints: &checkpoints,
-            monitor: &monitor,
             interrupt: &interrupt,
         };
-        stage::run(&trainee)?;
+        stage::run(&trainee, &mut monitor)?;
         eprintln!("done: {}; next: novice evaluate {}", folder.display(), folder.display());
         Ok(())
     }

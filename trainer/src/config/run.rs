@@ -95,6 +95,12 @@ pub enum StageName {
     Dapo,
 }
 
+impl AsRef<str> for StageName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl StageName {
     /// `sft`, `dpo` or `dapo`: in files and metrics.
     pub fn as_str(self) -> &'static str {

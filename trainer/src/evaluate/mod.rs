@@ -13,15 +13,14 @@ mod table;
 pub use policy::Policy;
 pub use table::{Row, Table};
 
-use crate::config::Run;
+use crate::config::{Run, WeightedReward};
 use crate::error::Result;
-use crate::generate::RngKey;
-use crate::rollout::{Rollout, passed, rollout_views, student_views};
+use crate::random;
+use crate::rollout::{Rollout, beside, score};
 use crate::traces::{HeldOut, Trajectory};
 use crate::workshop::Workshop;
 use novice_rewards::metrics::{joint, published};
-use novice_rewards::{RewardInput, Start, trajectory};
-use serde::Serialize;
+use novice_rewards::{RewardInput, RewardName, StepView};
 
 /// A point in a held-out trajectory: the policy takes over after `position` real submissions.
 #[derive(Debug, Clone, Copy)]
@@ -41,12 +40,14 @@ pub struct Record<'a> {
     pub point: Point<'a>,
     /// What the policy did.
     pub rollout: Rollout,
+    /// The trajectory reward of it, 0..=1.
+    pub closeness: f64,
 }
 
 /// The starts of an evaluation, in a fixed order.
 pub fn points<'a>(run: &Run, held_out: &'a [HeldOut]) -> Vec<Point<'a>> {
     let settings = &run.evaluate;
-    let order = RngKey::new(run.seed, "evaluate").permutation(held_out.len());
+    let order = random::permutation(run.seed, "evaluate", 0, held_out.len());
     let limit = if settings.max_trajectories == 0 { held_out.len() } else { settings.max_trajectories };
     let mut chosen: Vec<usize> = order.into_iter().take(limit).collect();
     chosen.sort_unstable();
@@ -77,10 +78,14 @@ pub fn roll_out<'a>(
     points: &[Point<'a>],
     progress: &dyn Fn(usize),
 ) -> Result<Vec<Record<'a>>> {
+    let horizon = workshop.run.evaluate.horizon;
+    let by_closeness = [WeightedReward { name: RewardName::Trajectory, weight: 1.0 }];
     let mut records = Vec::with_capacity(points.len());
     for batch in points.chunks(policy::BATCH) {
-        let rollouts = policy.run(workshop, batch)?;
-        records.extend(batch.iter().zip(rollouts).map(|(&point, rollout)| Record { point, rollout }));
+        for (&point, rollout) in batch.iter().zip(policy.run(workshop, batch)?) {
+            let closeness = score(point.trajectory, point.position, &rollout, &by_closeness, horizon, 0).total;
+            records.push(Record { point, rollout, closeness });
+        }
         progress(records.len());
     }
     Ok(records)
@@ -91,13 +96,10 @@ pub fn summarise(policy: &str, cell: &str, records: &[Record], horizon: usize) -
     let records: Vec<&Record> = records.iter().filter(|r| r.point.cell == cell).collect();
     let mut rows = Vec::new();
     let mut grades: Vec<(f64, Vec<f64>, Vec<f64>)> = Vec::new();
-    let (mut parsing, mut submissions, mut copies, mut compared) = (0.0, 0.0, 0.0, 0.0);
-    let (mut closeness, mut solved) = (0.0, 0.0);
+    let mut sums = Sums::default();
     for record in &records {
         let Point { trajectory: real, position, .. } = record.point;
-        let (before, after) = real.steps.split_at(position.min(real.steps.len()));
-        let after = &after[..after.len().min(horizon)];
-        for (i, student) in after.iter().enumerate() {
+        for (i, student) in real.steps.iter().skip(position).take(horizon).enumerate() {
             let turn = record.rollout.turns.get(i);
             rows.push(published::Row {
                 step: i + 1,
@@ -107,30 +109,16 @@ pub fn summarise(policy: &str, cell: &str, records: &[Record], horizon: usize) -
                 model_grade: turn.map(|t| t.grade()),
             });
         }
-        let ours_flags: Vec<Vec<bool>> =
-            record.rollout.turns.iter().map(|t| t.report.as_ref().map(|r| passed(r)).unwrap_or_default()).collect();
-        let theirs_flags: Vec<Vec<bool>> = after.iter().map(|s| passed(&s.report)).collect();
-        let ours = rollout_views(&record.rollout, &ours_flags);
-        let theirs = student_views(after, &theirs_flags);
-        let start_flags = before.last().map(|s| passed(&s.report)).unwrap_or_default();
-        let start = before.last().map(|s| Start { program: &s.code, grade: s.report.grade, passed: &start_flags });
-        let n = ours.len() as f64;
-        submissions += n;
-        parsing += n * joint::parsing_share(&ours).unwrap_or(0.0);
-        let programs = ours.iter().filter(|v| v.program.is_some()).count() as f64;
-        compared += programs;
-        copies += programs * joint::copy_share(start.map(|s| s.program), &ours).unwrap_or(0.0);
-        let input = RewardInput { start, rollout: &ours, student: &theirs, max_turns: horizon, max_new_tokens: 0 };
-        closeness += trajectory::trajectory(&input).total;
-        solved += f64::from(u8::from(joint::solving_turn(&ours).is_some()));
-        grades.push((
-            start.map_or(0.0, |s| s.grade),
-            ours.iter().map(|v| v.grade).collect(),
-            theirs.iter().map(|v| v.grade).collect(),
-        ));
+        sums.closeness += record.closeness;
+        grades.push(beside(real, position, &record.rollout, horizon, 0, |input| {
+            sums.observe(input);
+            let of = |views: &[StepView]| views.iter().map(|v| v.grade).collect();
+            (input.start.map_or(0.0, |s| s.grade), of(input.rollout), of(input.student))
+        }));
     }
+    let pairs = grades.iter();
     let pairs: Vec<joint::Pair> =
-        grades.iter().map(|(start_grade, model, student)| joint::Pair { start_grade: *start_grade, model, student }).collect();
+        pairs.map(|(start_grade, model, student)| joint::Pair { start_grade: *start_grade, model, student }).collect();
     let by_step = joint::grade_proximity(&pairs, horizon, joint::Window::StudentSteps);
     let known: Vec<f64> = by_step.iter().flatten().copied().collect();
     let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
@@ -144,55 +132,31 @@ pub fn summarise(policy: &str, cell: &str, records: &[Record], horizon: usize) -
         grade_proximity: proximity.overall,
         grade_proximity_by_step: proximity.by_step,
         joint_grade_proximity: share(known.iter().sum(), known.len() as f64),
-        closeness: share(closeness, n),
-        parses: share(parsing, submissions),
-        copies: share(copies, compared),
-        solved: share(solved, n),
+        closeness: share(sums.closeness, n),
+        parses: share(sums.parsing, sums.submissions),
+        copies: share(sums.copies, sums.programs),
+        solved: share(sums.solved, n),
     }
 }
 
-/// A rollout as one line of JSON, beside what the student did.
-#[derive(Serialize)]
-pub struct RecordLine<'a> {
-    policy: &'a str,
-    cell: &'a str,
-    student: &'a str,
-    problem: &'a str,
-    start: usize,
-    end: Option<crate::rollout::End>,
-    turns: Vec<TurnLine<'a>>,
-    real_grades: Vec<f64>,
+/// Sums over rollouts and their submissions.
+#[derive(Default)]
+struct Sums {
+    submissions: f64,
+    parsing: f64,
+    programs: f64,
+    copies: f64,
+    closeness: f64,
+    solved: f64,
 }
 
-#[derive(Serialize)]
-struct TurnLine<'a> {
-    text: &'a str,
-    grade: Option<f64>,
-    verdict: Option<&'a str>,
-    feedback: &'a str,
-}
-
-impl<'a> RecordLine<'a> {
-    /// The line of a record.
-    pub fn new(policy: &'a str, record: &'a Record<'a>, horizon: usize) -> Self {
-        let Point { trajectory, cell, position } = record.point;
-        let turns = record.rollout.turns.iter();
-        RecordLine {
-            policy,
-            cell,
-            student: &trajectory.student,
-            problem: &trajectory.problem,
-            start: position,
-            end: record.rollout.end,
-            turns: turns
-                .map(|t| TurnLine {
-                    text: &t.text,
-                    grade: t.report.as_ref().map(|r| r.grade),
-                    verdict: t.report.as_ref().map(|r| r.verdict.as_str()),
-                    feedback: &t.feedback,
-                })
-                .collect(),
-            real_grades: trajectory.steps.iter().skip(position).take(horizon).map(|s| s.report.grade).collect(),
-        }
+impl Sums {
+    fn observe(&mut self, input: &RewardInput) {
+        let (all, programs) = (input.rollout.len(), input.rollout.iter().filter(|v| v.program.is_some()).count());
+        self.submissions += all as f64;
+        self.parsing += all as f64 * joint::parsing_share(input.rollout).unwrap_or(0.0);
+        self.programs += programs as f64;
+        self.copies += programs as f64 * joint::copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
+        self.solved += f64::from(u8::from(joint::solving_turn(input.rollout).is_some()));
     }
 }

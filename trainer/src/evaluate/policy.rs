@@ -4,11 +4,16 @@ use super::Point;
 use crate::error::Result;
 use crate::generate::RngKey;
 use crate::model::Model;
+use crate::random;
 use crate::rollout::{Classroom, End, Limits, Rollout, Turn};
+use crate::traces::Trajectory;
 use crate::workshop::Workshop;
 
 /// Starts rolled out together.
 pub(super) const BATCH: usize = 64;
+
+/// Names evaluation in the random numbers.
+const STREAM: u32 = 4;
 
 /// Something that makes submissions.
 pub enum Policy<'a> {
@@ -45,8 +50,10 @@ fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec
     let mut starts = Vec::with_capacity(points.len());
     let mut places = Vec::with_capacity(points.len());
     for (i, point) in points.iter().enumerate() {
-        let name = format!("evaluate {} {} {}", point.trajectory.student, point.trajectory.problem, point.position);
-        if let Some(start) = workshop.start(point.trajectory, point.position, RngKey::new(run.seed, &name))? {
+        let Trajectory { student, problem, .. } = point.trajectory;
+        let learner = random::id(&[student, problem, &point.position.to_string()]);
+        let key = RngKey { seed: run.seed, learner, stage: STREAM, ..RngKey::default() };
+        if let Some(start) = workshop.start(point.trajectory, point.position, key)? {
             starts.push(start);
             places.push(i);
         }

@@ -6,10 +6,12 @@
 //! grading was: with one seed the same tokens come out whatever the number of workers.
 
 mod learner;
+mod line;
 mod score;
 
 pub use learner::{End, Rollout, Turn};
-pub use score::{Scored, passed, rollout_views, score, student_views};
+pub use line::RolloutLine;
+pub use score::{Scored, beside, score};
 
 use crate::config::Feedback;
 use crate::dialogue::{extract_program, feedback_level};
@@ -74,8 +76,8 @@ impl Classroom<'_> {
             .enumerate()
             .map(|(i, slot)| {
                 let start = &starts[i / samples];
-                let sample = (i % samples) as u64;
-                Learner::new(slot, start.problem.clone(), start.key.sample(sample), start.prompt.len())
+                let sample = (i % samples) as u32;
+                Learner::new(slot, start.problem.clone(), RngKey { sample, ..start.key }, start.prompt.len())
             })
             .collect();
         for turn in 0..self.limits.turns {
@@ -134,14 +136,14 @@ impl Classroom<'_> {
 
     /// One submission of every active learner, graded, and the feedback read.
     fn turn(&self, decoder: &mut Decoder, learners: &mut [Learner], active: &[usize], turn: usize) -> Result<()> {
-        let stop = [self.renderer.stop_token()];
+        let stop = [self.renderer.stop()];
         let requests: Vec<Request> = active
             .iter()
             .map(|&i| Request {
                 slot: learners[i].slot,
                 max_new_tokens: self.limits.max_new_tokens.min(self.limits.max_tokens.saturating_sub(learners[i].tokens)),
                 stop: &stop,
-                key: learners[i].key.turn(turn as u64),
+                key: RngKey { turn: turn as u32, ..learners[i].key },
             })
             .collect();
         let mut graded: Vec<Option<(String, Ticket)>> = (0..active.len()).map(|_| None).collect();

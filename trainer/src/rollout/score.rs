@@ -18,13 +18,13 @@ pub struct Scored {
     pub copied: f64,
 }
 
-/// Whether each test passed: the rewards' view of a report, kept beside it because views borrow.
-pub fn passed(report: &Report) -> Vec<bool> {
+/// Whether each test passed.
+fn passed(report: &Report) -> Vec<bool> {
     report.tests.iter().map(|t| t.outcome == Outcome::Passed).collect()
 }
 
 /// The views of a rollout's turns; `flags` comes from [`passed`], turn by turn.
-pub fn rollout_views<'a>(rollout: &'a Rollout, flags: &'a [Vec<bool>]) -> Vec<StepView<'a>> {
+fn rollout_views<'a>(rollout: &'a Rollout, flags: &'a [Vec<bool>]) -> Vec<StepView<'a>> {
     let turns = rollout.turns.iter().zip(flags);
     turns
         .map(|(turn, flags)| {
@@ -43,7 +43,7 @@ pub fn rollout_views<'a>(rollout: &'a Rollout, flags: &'a [Vec<bool>]) -> Vec<St
 }
 
 /// The views of a student's submissions.
-pub fn student_views<'a>(steps: &'a [Step], flags: &'a [Vec<bool>]) -> Vec<StepView<'a>> {
+fn student_views<'a>(steps: &'a [Step], flags: &'a [Vec<bool>]) -> Vec<StepView<'a>> {
     let steps = steps.iter().zip(flags);
     steps
         .map(|(step, flags)| StepView {
@@ -67,7 +67,25 @@ pub fn score(
     turns: usize,
     max_new_tokens: usize,
 ) -> Scored {
+    beside(trajectory, position, rollout, turns, max_new_tokens, |input| {
+        let weights: Vec<_> = rewards.iter().map(|r| (r.name, r.weight)).collect();
+        let breakdown = compose(&weights, input);
+        let copied = copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
+        Scored { total: breakdown.total, components: breakdown.components, copied }
+    })
+}
+
+/// Hands `look` a rollout beside what the student did from the same start on, at most `turns` submissions of each.
+pub fn beside<R>(
+    trajectory: &Trajectory,
+    position: usize,
+    rollout: &Rollout,
+    turns: usize,
+    max_new_tokens: usize,
+    look: impl FnOnce(&RewardInput) -> R,
+) -> R {
     let (before, after) = trajectory.steps.split_at(position.min(trajectory.steps.len()));
+    let after = after.get(..turns).unwrap_or(after);
     let before_flags = before.last().map(|step| passed(&step.report)).unwrap_or_default();
     let start =
         before.last().map(|s| Start { program: &s.code, grade: s.report.grade, passed: before_flags.as_slice() });
@@ -76,9 +94,5 @@ pub fn score(
     let theirs_flags: Vec<Vec<bool>> = after.iter().map(|s| passed(&s.report)).collect();
     let ours = rollout_views(rollout, &ours_flags);
     let theirs = student_views(after, &theirs_flags);
-    let input = RewardInput { start, rollout: &ours, student: &theirs, max_turns: turns, max_new_tokens };
-    let weights: Vec<_> = rewards.iter().map(|r| (r.name, r.weight)).collect();
-    let breakdown = compose(&weights, &input);
-    let copied = copy_share(start.map(|s| s.program), &ours).unwrap_or(0.0);
-    Scored { total: breakdown.total, components: breakdown.components, copied }
+    look(&RewardInput { start, rollout: &ours, student: &theirs, max_turns: turns, max_new_tokens })
 }

@@ -15,10 +15,15 @@ use crate::error::{Error, Result};
 use crate::forest;
 use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
+use crate::random;
 use crate::objective::{self, Advantage, AdvantageScale, Clip, Metrics, Sample};
-use crate::rollout::{Classroom, End, Limits, Rollout, Scored, Start, score};
+use crate::rollout::{Classroom, End, Limits, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, Span, TokenTree};
+use crate::traces::Trajectory;
 use serde_json::{Value, json};
+
+/// Names this stage in the random numbers.
+const STREAM: u32 = 3;
 
 /// A point in a training trajectory: the rollout takes over after `position` real submissions.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +74,7 @@ impl Dapo {
     fn draw(&mut self, n: usize) -> Vec<(u64, Point)> {
         let len = self.points.len() as u64;
         let picked = (self.cursor..self.cursor + n as u64).map(|k| {
-            let order = RngKey::new(self.seed, "dapo order").step(k / len).permutation(self.points.len());
+            let order = random::permutation(self.seed, "dapo order", k / len, self.points.len());
             (k, self.points[order[(k % len) as usize]])
         });
         let picked: Vec<_> = picked.collect();
@@ -78,7 +83,7 @@ impl Dapo {
     }
 
     /// Rolls out groups until there are enough with a signal, or the rounds are used up.
-    fn collect(&mut self, at: &Trainee, step: usize, log: &StageMonitor) -> Result<Named> {
+    fn collect(&mut self, at: &Trainee, step: usize, log: &mut StageMonitor) -> Result<Named> {
         self.groups.clear();
         self.rewards.clear();
         let mut seen = Seen::default();
@@ -113,14 +118,20 @@ impl Dapo {
         step: usize,
         show: bool,
         seen: &mut Seen,
-        log: &StageMonitor,
+        log: &mut StageMonitor,
     ) -> Result<()> {
         let train = &at.workshop.dataset.train;
         let settings = &self.settings;
         let mut starts = Vec::new();
         let mut kept = Vec::new();
         for &(k, point) in points {
-            let key = RngKey::new(self.seed, "dapo").step(k);
+            let key = RngKey {
+                seed: self.seed,
+                learner: k,
+                stage: STREAM,
+                step: step as u32,
+                ..RngKey::default()
+            };
             match at.workshop.start(&train[point.trajectory], point.position, key)? {
                 Some(start) => {
                     starts.push(start);
@@ -159,10 +170,14 @@ impl Dapo {
             seen.all_solved += usize::from(group.iter().all(|r| r.end == Some(End::Solved)));
             seen.all_malformed += usize::from(group.iter().all(|r| r.end == Some(End::Malformed)));
             let samples = at.run.monitor.samples;
-            if show && at.run.monitor.samples_every > 0 && step % at.run.monitor.samples_every == 0 && seen.groups <= samples {
-                at.workshop.show_rollout(log, step as u64 + 1, trajectory, point.position, &group[0], totals[0])?;
+            let every = at.run.monitor.samples_every;
+            if show && every > 0 && step % every == 0 && seen.groups <= samples {
+                show_rollout(at, log, step, trajectory, point.position, &group, &totals)?;
             }
-            at.workshop.log_rollouts(at.monitor, StageName::Dapo, step as u64 + 1, trajectory, point.position, &group, &totals)?;
+            for (sample, (rollout, reward)) in group.iter().zip(&totals).enumerate() {
+                let line = RolloutLine::new(trajectory, point.position, sample, rollout, *reward);
+                log.rollout(step as u64 + 1, &line)?;
+            }
             if !objective::is_informative(&totals) {
                 continue;
             }
@@ -179,6 +194,24 @@ impl Dapo {
         }
         Ok(())
     }
+}
+
+/// Prints a group's first rollout as the conversation that it was.
+fn show_rollout(
+    at: &Trainee,
+    log: &mut StageMonitor,
+    step: usize,
+    trajectory: &Trajectory,
+    position: usize,
+    group: &[Rollout],
+    totals: &[f64],
+) -> Result<()> {
+    let (Some(rollout), Some(reward)) = (group.first(), totals.first()) else { return Ok(()) };
+    let turns = at.workshop.told(trajectory, position, rollout)?;
+    let turns: Vec<(&str, &str)> = turns.iter().map(|(role, text)| (role.name(), text.as_str())).collect();
+    let Trajectory { student, problem, .. } = trajectory;
+    let title = format!("{problem}, after {position} submissions of {student}; reward {reward:.3}");
+    log.conversation(step as u64 + 1, "rollout", &title, &turns)
 }
 
 /// The soft overlong penalty of a rollout, −1..=0: that of its longest submission.
@@ -292,7 +325,7 @@ impl Stage for Dapo {
         0
     }
 
-    fn accumulate(&mut self, at: &Trainee, step: usize, update: usize, log: &StageMonitor) -> Result<Update> {
+    fn accumulate(&mut self, at: &Trainee, step: usize, update: usize, log: &mut StageMonitor) -> Result<Update> {
         if update == 0 {
             self.seen = self.collect(at, step, log)?;
         }

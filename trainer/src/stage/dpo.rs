@@ -10,8 +10,8 @@ use crate::checkpoint::write_atomic;
 use crate::config::{DpoSettings, OptimiserSettings, StageName};
 use crate::error::{Error, Result};
 use crate::forest::{self, TargetLogProbs};
-use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
+use crate::random;
 use crate::objective::{self, DpoLoss, Metrics, PairLogProbs};
 use crate::tokens::{FlatTree, PairTree};
 use crate::traces::Trajectory;
@@ -99,7 +99,7 @@ impl Dpo {
 
     /// Trajectories of each step: whole ones, until the step has its pairs.
     fn batches(&self, epoch: usize) -> Vec<Vec<usize>> {
-        let order = RngKey::new(self.seed, "dpo order").step(epoch as u64).permutation(self.train.len());
+        let order = random::permutation(self.seed, "dpo order", epoch as u64, self.train.len());
         let (mut batches, mut count) = (vec![Vec::new()], 0);
         for i in order {
             if count >= self.settings.batch_pairs {
@@ -174,7 +174,7 @@ impl Stage for Dpo {
         self.settings.eval_every
     }
 
-    fn accumulate(&mut self, at: &Trainee, step: usize, _: usize, _: &StageMonitor) -> Result<Update> {
+    fn accumulate(&mut self, at: &Trainee, step: usize, _: usize, _: &mut StageMonitor) -> Result<Update> {
         let (epoch, batch) = self.locate(step);
         let batch: Vec<&Pairs> = batch.into_iter().map(|i| &self.train[i]).collect();
         let count: usize = batch.iter().map(|p| p.tree.pairs.len()).sum();

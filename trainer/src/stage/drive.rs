@@ -8,7 +8,7 @@ use super::Trainee;
 use crate::checkpoint::{Checkpoint, Position};
 use crate::config::{OptimiserSettings, StageName};
 use crate::error::{Error, Result};
-use crate::monitor::StageMonitor;
+use crate::monitor::{Monitor, StageMonitor};
 use crate::optimiser::{AdamW, schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub(super) trait Stage {
     /// Steps between two held-out evaluations; 0 for the end only.
     fn eval_every(&self) -> usize;
     /// Accumulates the gradients of one update and says what is worth logging.
-    fn accumulate(&mut self, at: &Trainee, step: usize, update: usize, log: &StageMonitor) -> Result<Update>;
+    fn accumulate(&mut self, at: &Trainee, step: usize, update: usize, log: &mut StageMonitor) -> Result<Update>;
     /// The held-out metrics of the model as it is; names end up under `held_out/`.
     fn held_out(&mut self, at: &Trainee) -> Result<Named>;
     /// What the stage has to remember beyond the step number.
@@ -71,7 +71,13 @@ pub(super) fn finished(checkpoint: &Checkpoint) -> bool {
 }
 
 /// Runs `stage` from `resume` (a checkpoint of this very stage) or from its beginning.
-pub(super) fn drive(at: &Trainee, index: usize, stage: &mut dyn Stage, resume: Option<&Checkpoint>) -> Result<()> {
+pub(super) fn drive(
+    at: &Trainee,
+    monitor: &mut Monitor,
+    index: usize,
+    stage: &mut dyn Stage,
+    resume: Option<&Checkpoint>,
+) -> Result<()> {
     let (name, total, settings) = (stage.name().as_str(), stage.steps(), *stage.optimiser());
     let mut optimiser = AdamW::new(at.model.trainable(), &settings)?;
     let (mut step, mut skipped) = (0, 0);
@@ -85,19 +91,20 @@ pub(super) fn drive(at: &Trainee, index: usize, stage: &mut dyn Stage, resume: O
         let moments: Vec<(String, Tensor)> = moments.map(|(n, t)| (n.to_string(), t.shallow_clone())).collect();
         optimiser.load_state(&moments)?;
     }
-    let log = at.monitor.stage(name, total as u64)?;
-    log.resume_at(step as u64);
+    let mut log = monitor.stage(name, total as u64);
     if step == 0 {
-        log.step(0, &held_out(stage, at)?)?;
+        write(&mut log, 0, &held_out(stage, at)?)?;
     }
     while step < total {
-        at.interrupt.requested().then(|| save(at, index, stage, &optimiser, step, skipped)).transpose()?;
-        at.interrupt.check()?;
+        if at.interrupt.requested() {
+            save(at, &mut log, index, stage, &optimiser, step, skipped)?;
+            at.interrupt.check()?;
+        }
         let started = Instant::now();
         let mut named = Named::new();
         for update in 0..stage.updates() {
             optimiser.zero_grad()?;
-            named = match stage.accumulate(at, step, update, &log)? {
+            named = match stage.accumulate(at, step, update, &mut log)? {
                 Update::Apply(metrics) => metrics,
                 Update::Skip(metrics) => {
                     named = metrics;
@@ -127,14 +134,14 @@ pub(super) fn drive(at: &Trainee, index: usize, stage: &mut dyn Stage, resume: O
         if evaluate {
             named.extend(held_out(stage, at)?);
         }
-        log.step(step as u64, &named)?;
+        write(&mut log, step, &named)?;
         log.timing(step as u64, &[("seconds", started.elapsed().as_secs_f64())])?;
         let every = at.run.monitor.checkpoint_every;
         if step < total && every > 0 && step % every == 0 {
-            save(at, index, stage, &optimiser, step, skipped)?;
+            save(at, &mut log, index, stage, &optimiser, step, skipped)?;
         }
     }
-    save(at, index, stage, &optimiser, step, skipped)?;
+    save(at, &mut log, index, stage, &optimiser, step, skipped)?;
     log.finish();
     Ok(())
 }
@@ -147,8 +154,14 @@ fn held_out(stage: &mut dyn Stage, at: &Trainee) -> Result<Named> {
     Ok(stage.held_out(at)?.into_iter().map(|(name, value)| (format!("held_out/{name}"), value)).collect())
 }
 
+fn write(log: &mut StageMonitor, step: usize, named: &Named) -> Result<()> {
+    let values: Vec<(&str, f64)> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    log.step(step as u64, &values)
+}
+
 fn save(
     at: &Trainee,
+    log: &mut StageMonitor,
     index: usize,
     stage: &dyn Stage,
     optimiser: &AdamW,
@@ -162,6 +175,8 @@ fn save(
     let tensors: Vec<(String, Tensor)> = weights.chain(moments).collect();
     let tensors: Vec<(&str, &Tensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let position = Position { stage: stage.name().as_str().into(), stage_index: index, step: step as u64 };
+    // What is logged so far must not be lost to a checkpoint that says it was.
+    log.sync()?;
     at.checkpoints.save(&position, &state, &tensors)?;
     Ok(())
 }

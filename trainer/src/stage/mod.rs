@@ -29,8 +29,6 @@ pub struct Trainee<'a> {
     pub dir: &'a RunDir,
     /// Its checkpoints.
     pub checkpoints: &'a CheckpointStore,
-    /// Metrics, progress.
-    pub monitor: &'a Monitor,
     /// Set when the user asked to stop.
     pub interrupt: &'a Interrupt,
 }
@@ -39,7 +37,7 @@ pub struct Trainee<'a> {
 ///
 /// # Errors
 /// [`crate::Error::Interrupted`] when the user asked to stop (a checkpoint is there), else what failed.
-pub fn run(at: &Trainee) -> Result<()> {
+pub fn run(at: &Trainee, monitor: &mut Monitor) -> Result<()> {
     let resume = at.checkpoints.latest()?;
     if let Some(checkpoint) = &resume {
         drive::restore_weights(at, checkpoint)?;
@@ -56,7 +54,7 @@ pub fn run(at: &Trainee) -> Result<()> {
                 StageName::Dpo => Box::new(dpo::Dpo::prepare(at)?),
                 StageName::Dapo => Box::new(dapo::Dapo::prepare(at)?),
             };
-            drive::drive(at, index, stage.as_mut(), here)?;
+            drive::drive(at, monitor, index, stage.as_mut(), here)?;
         }
         at.workshop.save_model(at.model, &at.dir.join("models").join(name.as_str()))?;
     }

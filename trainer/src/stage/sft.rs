@@ -9,9 +9,9 @@ use super::drive::{Named, Stage, Update};
 use crate::config::{OptimiserSettings, SftSettings, StageName};
 use crate::error::{Error, Result};
 use crate::forest;
-use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
 use crate::objective;
+use crate::random;
 use crate::tokens::FlatTree;
 use crate::traces::Trajectory;
 
@@ -69,10 +69,9 @@ impl Stage for Sft {
         self.settings.eval_every
     }
 
-    fn accumulate(&mut self, at: &Trainee, step: usize, _: usize, _: &StageMonitor) -> Result<Update> {
+    fn accumulate(&mut self, at: &Trainee, step: usize, _: usize, _: &mut StageMonitor) -> Result<Update> {
         let (epoch, within) = (step / self.steps_per_epoch(), step % self.steps_per_epoch());
-        let key = RngKey::new(self.seed, "sft order").step(epoch as u64);
-        let order = key.permutation(self.train.len());
+        let order = random::permutation(self.seed, "sft order", epoch as u64, self.train.len());
         let batch: Vec<&FlatTree> = order
             .iter()
             .skip(within * self.settings.batch_trajectories)
