@@ -4,14 +4,16 @@
 //! simulation build the same conversation from the same trajectory.
 
 use crate::config::{Dtype, InitArchitecture, ModelSettings, Run, SandboxSettings};
-use crate::dialogue::{Conversation, Role, converse};
+use crate::dialogue::{Conversation, Dialogue, Limits, Role};
 use crate::error::{Error, Result};
 use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
 use crate::monitor::Progress;
 use crate::rollout::{Rollout, Start};
-use crate::tokens::{PairTree, Renderer, TokenTree, Tokenizer, build};
-use crate::traces::{self, Dataset, Trajectory};
+use crate::tokens::{
+    ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees,
+};
+use crate::traces::{self, Dataset, Trajectory, pairs};
 use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ pub struct Workshop {
     pub pool: Pool,
     /// Trajectories, split.
     pub dataset: Dataset,
+    /// Trajectories to turns.
+    pub dialogue: Dialogue,
     /// Turns to tokens.
     pub renderer: Renderer,
 }
@@ -61,12 +65,13 @@ impl Workshop {
     /// What is wrong with course, logs or tokenizer.
     pub fn open(run: &Run, saved: Option<&Path>) -> Result<Self> {
         let (course, pool, dataset) = open_data(run)?;
+        let dialogue = Dialogue::new(&run.dialogue);
         let tokenizer = match (saved.filter(|p| p.exists()), &run.tokenizer.path, &run.model.path) {
             (Some(path), _, _) | (None, Some(path), _) | (None, None, Some(path)) => Tokenizer::load(path)?,
-            (None, None, None) => train_tokenizer(run, &course, &dataset)?,
+            (None, None, None) => train_tokenizer(run, &dialogue, &course, &dataset)?,
         };
         let renderer = Renderer::new(Arc::new(tokenizer), run.tokenizer.template)?;
-        Ok(Workshop { run: run.clone(), course, pool, dataset, renderer })
+        Ok(Workshop { run: run.clone(), course, pool, dataset, dialogue, renderer })
     }
 
     /// The model that the run starts from.
@@ -124,25 +129,35 @@ impl Workshop {
     /// # Errors
     /// When the course does not have its problem.
     pub fn conversation(&self, trajectory: &Trajectory) -> Result<Conversation> {
-        converse(trajectory, self.problem(&trajectory.problem)?, &self.run.dialogue)
+        Ok(self.dialogue.conversation(trajectory, self.problem(&trajectory.problem)?))
+    }
+
+    fn transcript(&self, trajectory: &Trajectory) -> Result<Transcript> {
+        Transcript::new(&self.renderer, &self.conversation(trajectory)?)
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = &self.run.dialogue;
+        Limits { max_tokens: settings.max_tokens, reserve_tokens: settings.reserve_tokens }
     }
 
     /// The trees in which every submission of a trajectory is a target once; more than one when it is too long.
     ///
     /// # Errors
     /// The tokenizer's.
-    pub fn sft_trees(&self, trajectory: &Trajectory, first: bool) -> Result<Vec<TokenTree>> {
-        build::conversation_trees(&self.renderer, &self.conversation(trajectory)?, &self.run.dialogue, first)
+    pub fn sft_trees(&self, trajectory: &Trajectory) -> Result<ConversationTrees> {
+        let first_target = usize::from(!self.run.sft.train_first_submission);
+        conversation_trees(&self.transcript(trajectory)?, self.limits(), first_target)
     }
 
     /// The preference pairs of a trajectory.
     ///
     /// # Errors
     /// The tokenizer's.
-    pub fn pair_trees(&self, trajectory: &Trajectory) -> Result<Vec<PairTree>> {
+    pub fn pair_trees(&self, trajectory: &Trajectory) -> Result<PairTrees> {
         let settings = &self.run.dpo;
         let pairs = pairs(trajectory, settings.pairs, settings.max_pairs_per_trajectory, self.run.seed);
-        build::pair_trees(&self.renderer, &self.conversation(trajectory)?, &pairs, &self.run.dialogue)
+        pair_trees(&self.transcript(trajectory)?, &pairs, self.limits())
     }
 
     /// What a rollout looks like from the preamble on: the turns before it, and its own, with the grader's answers.
@@ -165,10 +180,9 @@ impl Workshop {
     /// # Errors
     /// The tokenizer's.
     pub fn start(&self, trajectory: &Trajectory, position: usize, key: RngKey) -> Result<Option<Start>> {
-        let conversation = self.conversation(trajectory)?;
-        let prompt = build::prompt(&self.renderer, &conversation, position, &self.run.dialogue)?;
+        let prompt = self.transcript(trajectory)?.prompt(position, self.limits());
         let problem = self.problem(&trajectory.problem)?.clone();
-        Ok(prompt.map(|prompt| Start { prompt, problem, key }))
+        Ok(prompt.map(|prompt| Start { prompt: prompt.tokens, problem, key }))
     }
 }
 
@@ -185,11 +199,11 @@ pub fn device() -> Device {
     Device::cuda_if_available()
 }
 
-fn train_tokenizer(run: &Run, course: &Course, dataset: &Dataset) -> Result<Tokenizer> {
+fn train_tokenizer(run: &Run, dialogue: &Dialogue, course: &Course, dataset: &Dataset) -> Result<Tokenizer> {
     let mut texts = Vec::new();
     for trajectory in &dataset.train {
         if let Some(problem) = course.problem(&trajectory.problem) {
-            texts.extend(converse(trajectory, problem, &run.dialogue)?.turns.into_iter().map(|t| t.text));
+            texts.extend(dialogue.conversation(trajectory, problem).turns.into_iter().map(|t| t.text));
         }
     }
     Tokenizer::train(texts.iter().map(String::as_str), run.tokenizer.train_vocab_size)

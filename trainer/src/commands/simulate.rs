@@ -60,12 +60,12 @@ impl Simulate {
         let classroom = Classroom {
             model: &model,
             renderer: &workshop.renderer,
+            dialogue: &workshop.dialogue,
             pool: &workshop.pool,
             limits: Limits {
                 turns: run.evaluate.horizon,
                 max_new_tokens: run.evaluate.max_new_tokens,
                 max_tokens: run.dialogue.max_tokens,
-                feedback: run.dialogue.feedback,
             },
             sampling: crate::generate::Sampling { temperature: self.temperature, ..run.evaluate.sampling },
         };

@@ -61,7 +61,7 @@ pub fn points<'a>(run: &Run, held_out: &'a [HeldOut]) -> Vec<Point<'a>> {
         // Spread evenly over 1..=last.
         points.extend((0..wanted).map(|i| Point {
             trajectory: &held.trajectory,
-            cell: held.cell.as_str(),
+            cell: held.cell.name(),
             position: 1 + i * last / wanted.max(1),
         }));
     }

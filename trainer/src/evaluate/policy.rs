@@ -38,12 +38,12 @@ fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec
     let classroom = Classroom {
         model,
         renderer: &workshop.renderer,
+            dialogue: &workshop.dialogue,
         pool: &workshop.pool,
         limits: Limits {
             turns: run.evaluate.horizon,
             max_new_tokens: run.evaluate.max_new_tokens,
             max_tokens: run.dialogue.max_tokens,
-            feedback: run.dialogue.feedback,
         },
         sampling: run.evaluate.sampling,
     };

@@ -13,13 +13,13 @@ pub use learner::{End, Rollout, Turn};
 pub use line::RolloutLine;
 pub use score::{Scored, beside, score};
 
-use crate::config::Feedback;
-use crate::dialogue::{extract_program, feedback_level};
+use crate::dialogue::{Dialogue, Unclosed, extract_program};
 use crate::error::{Error, Result};
-use crate::generate::{Decoder, Request, RngKey, Sampling, SlotId};
+use crate::generate::{self, Decoder, RngKey, Sampling, SlotId};
 use crate::model::Model;
-use crate::tokens::{Renderer, Role};
+use crate::tokens::{Renderer, answer};
 use learner::Learner;
+use novice_rewards::view::SOLVED;
 use novice_sandbox::{Pool, Problem, Ticket};
 use std::sync::Arc;
 
@@ -43,8 +43,6 @@ pub struct Limits {
     pub max_new_tokens: usize,
     /// Tokens of the whole conversation at most.
     pub max_tokens: usize,
-    /// What the grader's turns say.
-    pub feedback: Feedback,
 }
 
 /// Runs learners of one model.
@@ -53,6 +51,8 @@ pub struct Classroom<'a> {
     pub model: &'a Model,
     /// Writes turns as tokens.
     pub renderer: &'a Renderer,
+    /// Words the grader's answers.
+    pub dialogue: &'a Dialogue,
     /// Grades.
     pub pool: &'a Pool,
     /// Bounds.
@@ -69,7 +69,7 @@ impl Classroom<'_> {
     /// # Errors
     /// When the model or the sandbox fails; never because of what a learner wrote.
     pub fn run(&self, starts: &[Start], samples: usize, progress: &dyn Fn(usize, usize)) -> Result<Vec<Vec<Rollout>>> {
-        let mut decoder = Decoder::new(self.model)?;
+        let mut decoder = Decoder::new(self.model);
         let slots = self.prefill(&mut decoder, starts, samples)?;
         let mut learners: Vec<Learner> = slots
             .into_iter()
@@ -137,9 +137,9 @@ impl Classroom<'_> {
     /// One submission of every active learner, graded, and the feedback read.
     fn turn(&self, decoder: &mut Decoder, learners: &mut [Learner], active: &[usize], turn: usize) -> Result<()> {
         let stop = [self.renderer.stop()];
-        let requests: Vec<Request> = active
+        let requests: Vec<generate::Turn> = active
             .iter()
-            .map(|&i| Request {
+            .map(|&i| generate::Turn {
                 slot: learners[i].slot,
                 max_new_tokens: self.limits.max_new_tokens.min(self.limits.max_tokens.saturating_sub(learners[i].tokens)),
                 stop: &stop,
@@ -149,13 +149,12 @@ impl Classroom<'_> {
         let mut graded: Vec<Option<(String, Ticket)>> = (0..active.len()).map(|_| None).collect();
         let mut failure = None;
         let drawn = decoder.decode(&requests, &self.sampling, &mut |request, drawn| {
-            let body = drawn.tokens.strip_suffix(&stop).unwrap_or(&drawn.tokens);
-            match self.renderer.decode(body) {
+            match self.renderer.body_text(&drawn.tokens) {
                 Ok(text) if drawn.stopped => {
-                    if let Some(program) = extract_program(&text) {
+                    if let Some(program) = extract_program(&text, Unclosed::Refused) {
                         let problem = learners[active[request]].problem.clone();
-                        let ticket = self.pool.submit(problem, program.clone());
-                        graded[request] = Some((program, ticket));
+                        let ticket = self.pool.submit(problem, program.to_string());
+                        graded[request] = Some((program.to_string(), ticket));
                     }
                 }
                 Ok(_) => {}
@@ -173,9 +172,8 @@ impl Classroom<'_> {
                 Some((program, ticket)) => (Some(program), Some(ticket.wait()?)),
                 None => (None, None),
             };
-            let level = feedback_level(self.limits.feedback);
-            let feedback = report.as_ref().map(|r| r.feedback(level)).unwrap_or_default();
-            let solved = report.as_ref().is_some_and(|r| r.solved());
+            let feedback = report.as_ref().map(|r| self.dialogue.feedback(turn, r));
+            let solved = report.as_ref().is_some_and(|r| r.grade >= SOLVED);
             let mut reply = Vec::new();
             let room = self.limits.max_tokens.saturating_sub(learner.tokens + drawn.tokens.len());
             let mut end = match (drawn.stopped, &program) {
@@ -185,16 +183,15 @@ impl Classroom<'_> {
                 _ if last => Some(End::OutOfTurns),
                 _ => None,
             };
-            if end.is_none() {
-                reply = self.renderer.after_assistant().to_vec();
-                reply.extend(self.renderer.turn(Role::User, &feedback)?);
+            if let (None, Some(feedback)) = (end, &feedback) {
+                reply = answer(self.renderer, drawn.stopped, feedback)?;
                 reply.extend(self.renderer.assistant_header());
                 if reply.len() + 1 >= room {
                     (reply, end) = (Vec::new(), Some(End::OutOfTokens));
                 }
             }
             learner.tokens += drawn.tokens.len() + reply.len();
-            let text = self.renderer.decode(drawn.tokens.strip_suffix(&stop).unwrap_or(&drawn.tokens))?;
+            let text = self.renderer.body_text(&drawn.tokens)?;
             learner.rollout.turns.push(Turn {
                 tokens: drawn.tokens,
                 log_probs: drawn.log_probs,
@@ -202,7 +199,7 @@ impl Classroom<'_> {
                 text,
                 program,
                 report,
-                feedback,
+                feedback: feedback.map(|f| f.text).unwrap_or_default(),
                 reply: reply.clone(),
             });
             learner.rollout.end = end;

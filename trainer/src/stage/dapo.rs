@@ -16,9 +16,9 @@ use crate::forest;
 use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
 use crate::random;
-use crate::objective::{self, Advantage, AdvantageScale, Clip, Metrics, Sample};
+use crate::objective::{self, Advantage, AdvantageScale, ClipSettings, Metrics, Sample};
 use crate::rollout::{Classroom, End, Limits, Rollout, RolloutLine, Scored, Start, score};
-use crate::tokens::{FlatTree, Span, TokenTree};
+use crate::tokens::{FlatTree, RolloutTree};
 use crate::traces::Trajectory;
 use serde_json::{Value, json};
 
@@ -143,12 +143,12 @@ impl Dapo {
         let classroom = Classroom {
             model: at.model,
             renderer: &at.workshop.renderer,
+            dialogue: &at.workshop.dialogue,
             pool: &at.workshop.pool,
             limits: Limits {
                 turns: settings.turns,
                 max_new_tokens: settings.max_new_tokens,
                 max_tokens: at.run.dialogue.max_tokens,
-                feedback: at.run.dialogue.feedback,
             },
             sampling: settings.sampling,
         };
@@ -183,7 +183,7 @@ impl Dapo {
             }
             let scale = if settings.scale_advantages { AdvantageScale::Std } else { AdvantageScale::None };
             let advantages = objective::group_advantages(&totals, scale);
-            let tree = group_tree(start, &group)?.flatten();
+            let tree = group_tree(start, &group)?;
             let samples = group.iter().zip(advantages);
             let samples = samples
                 .map(|(rollout, advantage)| {
@@ -220,21 +220,18 @@ fn overlong(rollout: &Rollout, settings: &DapoSettings) -> f64 {
     objective::overlong(longest, settings.max_new_tokens, settings.overlong_buffer)
 }
 
-/// One prefix, one branch a rollout, which grows turn by turn; drawn tokens are targets, replies are not.
-fn group_tree(start: &Start, group: &[Rollout]) -> Result<TokenTree> {
-    let mut tree = TokenTree::default();
-    let root = tree.push(None, &start.prompt)?;
-    for rollout in group {
-        let mut at = root;
+/// One prefix, one branch a rollout, which grows turn by turn; drawn tokens are targets, the grader's answers are not.
+fn group_tree(start: &Start, group: &[Rollout]) -> Result<FlatTree> {
+    let mut tree = RolloutTree::new(&start.prompt, group.len())?;
+    for (branch, rollout) in group.iter().enumerate() {
         for turn in &rollout.turns {
-            at = tree.push(Some(at), &turn.tokens)?;
-            tree.target(Span { segment: at, start: 0, len: turn.tokens.len() })?;
+            tree.submit(branch, &turn.tokens)?;
             if !turn.reply.is_empty() {
-                at = tree.push(Some(at), &turn.reply)?;
+                tree.tell(branch, &turn.reply)?;
             }
         }
     }
-    Ok(tree)
+    Ok(tree.tree().flatten())
 }
 
 /// What the rollouts of a step looked like.
@@ -334,7 +331,7 @@ impl Stage for Dapo {
             return Ok(Update::Skip(named));
         }
         let drawn: usize = self.groups.iter().map(|g| g.tree.edges.len()).sum();
-        let clip = Clip { clip_low: self.settings.clip_low, clip_high: self.settings.clip_high };
+        let clip = ClipSettings { clip_low: self.settings.clip_low, clip_high: self.settings.clip_high };
         let (mut loss, mut entropy, mut metrics) = (0.0, 0.0, Metrics::default());
         for pack in forest::pack(&self.groups.iter().map(|g| g.tree.tokens.len()).collect::<Vec<_>>(), self.budget) {
             let packed: Vec<&Group> = pack.iter().map(|&i| &self.groups[i]).collect();

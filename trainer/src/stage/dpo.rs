@@ -12,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::forest::{self, TargetLogProbs};
 use crate::monitor::StageMonitor;
 use crate::random;
-use crate::objective::{self, DpoLoss, Metrics, PairLogProbs};
-use crate::tokens::{FlatTree, PairTree};
+use crate::objective::{self, DpoSettings as Loss, Metrics, PairLogProbs};
+use crate::tokens::FlatTree;
 use crate::traces::Trajectory;
+use std::ops::Range;
 
 pub(super) struct Dpo {
     settings: DpoSettings,
@@ -27,8 +28,9 @@ pub(super) struct Dpo {
 
 /// The pairs of one trajectory and what the reference thinks of them.
 struct Pairs {
-    tree: PairTree,
     flat: FlatTree,
+    /// Target tokens of (chosen, rejected), one a pair, as ranges of the tree's edges.
+    spans: Vec<(Range<usize>, Range<usize>)>,
     /// Reference log-probs of (chosen, rejected), one a pair.
     reference: Vec<(f64, f64)>,
 }
@@ -62,7 +64,7 @@ impl Dpo {
         let all = self.train.len() + self.held_out.len();
         let stored = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Vec<Vec<(f64, f64)>>>(&b).ok());
         let fits = |stored: &Vec<Vec<(f64, f64)>>| {
-            let pairs = self.train.iter().chain(&self.held_out).map(|p| p.tree.pairs.len());
+            let pairs = self.train.iter().chain(&self.held_out).map(|p| p.spans.len());
             stored.len() == all && stored.iter().map(Vec::len).eq(pairs)
         };
         let reference = match stored.filter(fits) {
@@ -93,8 +95,8 @@ impl Dpo {
         Ok(sums)
     }
 
-    fn loss(&self) -> DpoLoss {
-        DpoLoss { beta: self.settings.beta, label_smoothing: self.settings.label_smoothing }
+    fn loss(&self) -> Loss {
+        Loss { beta: self.settings.beta, label_smoothing: self.settings.label_smoothing }
     }
 
     /// Trajectories of each step: whole ones, until the step has its pairs.
@@ -106,7 +108,7 @@ impl Dpo {
                 batches.push(Vec::new());
                 count = 0;
             }
-            count += self.train[i].tree.pairs.len();
+            count += self.train[i].spans.len();
             if let Some(batch) = batches.last_mut() {
                 batch.push(i);
             }
@@ -129,8 +131,8 @@ impl Dpo {
 
 impl Pairs {
     fn sums(&self, read: &TargetLogProbs) -> Vec<(f64, f64)> {
-        let sum = |range: &std::ops::Range<usize>| objective::total(&read.log_probs[range.clone()]);
-        self.tree.pairs.iter().map(|p| (sum(&p.chosen), sum(&p.rejected))).collect()
+        let sum = |range: &Range<usize>| objective::total(&read.log_probs[range.clone()]);
+        self.spans.iter().map(|(chosen, rejected)| (sum(chosen), sum(rejected))).collect()
     }
 
     fn with_reference(&self, sums: &[(f64, f64)]) -> Vec<PairLogProbs> {
@@ -149,9 +151,15 @@ impl Pairs {
 fn pairs<'a>(at: &Trainee, all: impl Iterator<Item = &'a Trajectory>) -> Result<Vec<Pairs>> {
     let mut found = Vec::new();
     for trajectory in all {
-        for tree in at.workshop.pair_trees(trajectory)? {
-            let flat = tree.tree.flatten();
-            found.push(Pairs { tree, flat, reference: Vec::new() });
+        for tree in at.workshop.pair_trees(trajectory)?.trees {
+            let mut end = 0;
+            let ranges = tree.tree.spans().iter().map(|span| {
+                end += span.len;
+                end - span.len..end
+            });
+            let ranges: Vec<Range<usize>> = ranges.collect();
+            let spans = tree.pairs.iter().map(|p| (ranges[p.chosen].clone(), ranges[p.rejected].clone())).collect();
+            found.push(Pairs { flat: tree.tree.flatten(), spans, reference: Vec::new() });
         }
     }
     Ok(found)
@@ -177,7 +185,7 @@ impl Stage for Dpo {
     fn accumulate(&mut self, at: &Trainee, step: usize, _: usize, _: &mut StageMonitor) -> Result<Update> {
         let (epoch, batch) = self.locate(step);
         let batch: Vec<&Pairs> = batch.into_iter().map(|i| &self.train[i]).collect();
-        let count: usize = batch.iter().map(|p| p.tree.pairs.len()).sum();
+        let count: usize = batch.iter().map(|p| p.spans.len()).sum();
         let (loss, sft_weight) = (self.loss(), self.settings.sft_weight);
         let (mut total, mut metrics) = (0.0, Metrics::default());
         for pack in forest::pack(&batch.iter().map(|p| p.flat.tokens.len()).collect::<Vec<_>>(), self.budget) {
@@ -188,12 +196,12 @@ impl Stage for Dpo {
                 for (pairs, read) in packed.iter().zip(read) {
                     let o = objective::dpo(&pairs.with_reference(&pairs.sums(read)), &loss, count as f64)?;
                     let mut gradient = vec![0.0f32; read.log_probs.len()];
-                    for (pair, slope) in pairs.tree.pairs.iter().zip(&o.grad) {
+                    for ((chosen, rejected), slope) in pairs.spans.iter().zip(&o.grad) {
                         // The SFT term: mean log-prob of the chosen tokens, over the pairs of the step.
-                        let sft = sft_weight / (count * pair.chosen.len()) as f64;
-                        total -= sft * objective::total(&read.log_probs[pair.chosen.clone()]);
-                        gradient[pair.chosen.clone()].iter_mut().for_each(|g| *g += (slope.chosen - sft) as f32);
-                        gradient[pair.rejected.clone()].iter_mut().for_each(|g| *g += slope.rejected as f32);
+                        let sft = sft_weight / (count * chosen.len()) as f64;
+                        total -= sft * objective::total(&read.log_probs[chosen.clone()]);
+                        gradient[chosen.clone()].iter_mut().for_each(|g| *g += (slope.chosen - sft) as f32);
+                        gradient[rejected.clone()].iter_mut().for_each(|g| *g += slope.rejected as f32);
                     }
                     total += o.loss;
                     metrics.merge(&o.metrics);

@@ -38,8 +38,8 @@ pub fn plan(run: &Run, workshop: &Workshop, model: &Model) -> Result<String> {
 fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
     let (mut trees, mut tokens, mut targets) = (0, 0, 0);
     for trajectory in &workshop.dataset.train {
-        for tree in workshop.sft_trees(trajectory, run.sft.train_first_submission)? {
-            (trees, tokens, targets) = (trees + 1, tokens + tree.len(), targets + tree.targets());
+        for tree in workshop.sft_trees(trajectory)?.trees {
+            (trees, tokens, targets) = (trees + 1, tokens + tree.tree.len(), targets + tree.tree.targets());
         }
     }
     let steps = run.sft.epochs * usize::div_ceil(trees, run.sft.batch_trajectories);
@@ -49,7 +49,7 @@ fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
 fn dpo(workshop: &Workshop) -> Result<String> {
     let (mut pairs, mut tokens) = (0, 0);
     for trajectory in &workshop.dataset.train {
-        for tree in workshop.pair_trees(trajectory)? {
+        for tree in workshop.pair_trees(trajectory)?.trees {
             (pairs, tokens) = (pairs + tree.pairs.len(), tokens + tree.tree.len());
         }
     }

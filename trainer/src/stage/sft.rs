@@ -28,9 +28,8 @@ impl Sft {
     pub fn prepare(at: &Trainee) -> Result<Self> {
         let settings = at.run.sft.clone();
         let data = &at.workshop.dataset;
-        let first = settings.train_first_submission;
-        let train = trees(at, data.train.iter(), first)?;
-        let held_out = trees(at, data.held_out.iter().map(|h| &h.trajectory), first)?;
+        let train = trees(at, data.train.iter())?;
+        let held_out = trees(at, data.held_out.iter().map(|h| &h.trajectory))?;
         if train.is_empty() {
             return Err(Error::Failed("sft: no training trajectory is left after the filters; see `novice traces`".into()));
         }
@@ -43,10 +42,10 @@ impl Sft {
     }
 }
 
-fn trees<'a>(at: &Trainee, all: impl Iterator<Item = &'a Trajectory>, first: bool) -> Result<Vec<FlatTree>> {
+fn trees<'a>(at: &Trainee, all: impl Iterator<Item = &'a Trajectory>) -> Result<Vec<FlatTree>> {
     let mut trees = Vec::new();
     for trajectory in all {
-        trees.extend(at.workshop.sft_trees(trajectory, first)?.iter().map(|t| t.flatten()));
+        trees.extend(at.workshop.sft_trees(trajectory)?.trees.iter().map(|t| t.tree.flatten()));
     }
     trees.retain(|t| !t.edges.is_empty());
     Ok(trees)
