@@ -278,7 +278,8 @@ mod tests {
     /// Every way in which a kill, a full disk or a bad sector can spoil the newest checkpoint.
     #[test]
     fn a_spoilt_checkpoint_is_passed_over() {
-        let spoil: [(&str, fn(&Path)); 8] = [
+        type Spoil = fn(&Path);
+        let ways: [(&str, Spoil); 8] = [
             ("tensors cut", |p| fs::write(p.join(TENSORS), &fs::read(p.join(TENSORS)).unwrap()[..20]).unwrap()),
             ("tensors missing", |p| fs::remove_file(p.join(TENSORS)).unwrap()),
             ("one bit flipped", |p| {
@@ -295,7 +296,7 @@ mod tests {
             ("hashes missing", |p| fs::remove_file(p.join(HASHES)).unwrap()),
             ("hashes empty", |p| fs::write(p.join(HASHES), "").unwrap()),
         ];
-        for (how, spoil) in spoil {
+        for (how, spoil) in ways {
             let dir = tempfile::tempdir().unwrap();
             let store = three(dir.path());
             spoil(&store.folder.join("dpo-10"));
