@@ -182,9 +182,47 @@ impl Model {
         let rotation = self.rotation(positions)?;
         let mut x = self.embed(tokens)?;
         for index in 0..self.layers.len() {
-            x = self.layer(index, &x, &rotation, attention)?;
+            x = self.layer(index, &x, &rotation, attention, None)?;
         }
         self.norm.forward(&x)
+    }
+
+    /// [`Model::hidden`] from embedded tokens `[T, hidden_size]`, at some tokens only: `rows [R]` i64 →
+    /// `[R, hidden_size]`. What the last layer does behind attention is computed for those rows alone.
+    pub(crate) fn hidden_rows(
+        &self,
+        embedded: &Tensor,
+        positions: &Tensor,
+        attention: &mut dyn Attention,
+        rows: &Tensor,
+    ) -> Result<Tensor> {
+        let rotation = self.rotation(positions)?;
+        let mut x = embedded.shallow_clone();
+        for index in 0..self.layers.len() - 1 {
+            x = self.layer(index, &x, &rotation, attention, None)?;
+        }
+        self.last(&x, &rotation, attention, rows)
+    }
+
+    /// The last layer and the final norm at `rows [R]`: `[T, hidden_size]` → `[R, hidden_size]`.
+    pub(crate) fn last(
+        &self,
+        x: &Tensor,
+        rotation: &Rotation,
+        attention: &mut dyn Attention,
+        rows: &Tensor,
+    ) -> Result<Tensor> {
+        self.norm.forward(&self.layer(self.layers.len() - 1, x, rotation, attention, Some(rows))?)
+    }
+
+    /// Number of layers, at least 1.
+    pub(crate) fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// The embedding `[vocab_size, hidden_size]`.
+    pub(crate) fn embedding(&self) -> &Tensor {
+        &self.embedding
     }
 
     /// The rows of the embedding for `tokens [T]` → `[T, hidden_size]`.
@@ -197,16 +235,17 @@ impl Model {
         self.rope.rotation(positions)
     }
 
-    /// One layer, `[T, hidden_size]` → `[T, hidden_size]`.
+    /// One layer, `[T, hidden_size]` → `[T, hidden_size]`, or `[R, hidden_size]` when `rows [R]` are asked for.
     pub(crate) fn layer(
         &self,
         index: usize,
         x: &Tensor,
         rotation: &Rotation,
         attention: &mut dyn Attention,
+        rows: Option<&Tensor>,
     ) -> Result<Tensor> {
         match self.layers.get(index) {
-            Some(layer) => layer.forward(index, x, rotation, attention),
+            Some(layer) => layer.forward(index, x, rotation, attention, rows),
             None => Err(Error::Usage(format!("the model has {} layers; {index} is not one", self.layers.len()))),
         }
     }

@@ -25,27 +25,28 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// `x [T, hidden]` → `[T, hidden]`.
+    /// `x [T, hidden]` → `[T, hidden]`, or `[R, hidden]` when only `rows [R]` i64 are wanted: keys and values come from
+    /// all tokens, what follows attention from the rows.
     pub(super) fn forward(
         &self,
         index: usize,
         x: &Tensor,
         rotation: &Rotation,
         attention: &mut dyn Attention,
+        rows: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let x = self.mix(index, x, rotation, attention)?;
-        self.think(&x)
+        let mut mixed = self.mix(index, x, rotation, attention)?;
+        let mut x = x.shallow_clone();
+        if let Some(rows) = rows {
+            (x, mixed) = (x.f_index_select(0, rows).op("rows")?, mixed.f_index_select(0, rows).op("rows")?);
+        }
+        let [.., o_proj] = &self.attention;
+        self.think(&x.f_add(&o_proj.forward(&mixed)?).op("residual")?)
     }
 
-    /// The attention half.
-    pub(super) fn mix(
-        &self,
-        index: usize,
-        x: &Tensor,
-        rotation: &Rotation,
-        attention: &mut dyn Attention,
-    ) -> Result<Tensor> {
-        let [q_proj, k_proj, v_proj, o_proj] = &self.attention;
+    /// Attention, before the output projection: `[T, heads · head_dim]`.
+    fn mix(&self, index: usize, x: &Tensor, rotation: &Rotation, attention: &mut dyn Attention) -> Result<Tensor> {
+        let [q_proj, k_proj, v_proj, _] = &self.attention;
         let y = self.input_norm.forward(x)?;
         let heads = |t: Tensor| t.f_view([-1, t.size().last().copied().unwrap_or(0) / self.head_dim, self.head_dim]);
         let mut q = heads(q_proj.forward(&y)?).op("heads")?;
@@ -55,12 +56,11 @@ impl Layer {
             (q, k) = (q_norm.forward(&q)?, k_norm.forward(&k)?);
         }
         let mixed = attention.attend(index, rotation.apply(&q)?, rotation.apply(&k)?, v)?;
-        let mixed = mixed.f_flatten(1, 2).op("heads")?;
-        x.f_add(&o_proj.forward(&mixed)?).op("residual")
+        mixed.f_flatten(1, 2).op("heads")
     }
 
     /// The MLP half.
-    pub(super) fn think(&self, x: &Tensor) -> Result<Tensor> {
+    fn think(&self, x: &Tensor) -> Result<Tensor> {
         let [gate, up, down] = &self.mlp;
         let y = self.post_norm.forward(x)?;
         let inner = gate.forward(&y)?.f_silu().op("silu")?.f_mul(&up.forward(&y)?).op("mlp")?;

@@ -88,12 +88,11 @@ impl Adapter {
 
     /// `plain + scale · (x Aᵀ) Bᵀ`, in the kind of `plain`.
     pub(super) fn add_to(&self, mut plain: Tensor, x: &Tensor) -> Result<Tensor> {
-        let low = || {
+        let mut add = || {
             let low = x.f_to_kind(Kind::Float)?.f_linear(&self.a, None::<&Tensor>)?.f_mul_scalar(self.scale)?;
             plain.f_add_(&low.f_linear(&self.b, None::<&Tensor>)?.f_to_kind(plain.f_kind()?)?)
         };
-        let mut low = low;
-        low().op("adapter")
+        add().op("adapter")
     }
 
     /// What the adapter adds to the weight: `scale · B A`, `[out, in]` f32.

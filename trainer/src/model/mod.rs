@@ -24,6 +24,8 @@ mod weights;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 pub(crate) mod testing;
 
 pub use attention::{Attention, Causal, scaled_dot_product};
