@@ -41,13 +41,13 @@ pub(super) use widest;
 /// x = n ln 2 + r, then the polynomial of Cephes `expf` (Moshier 1989) for e^r and an exponent for 2^n; made of operations that vectorise.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    /// Adding 1.5·2²³ leaves the nearest integer in the low bits.
+    /// ln 2 = 355/512 − 2.12e−4, split so that n · 355/512 is exact. Adding 1.5·2²³ leaves the nearest integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
-    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4;
+    let r = x - n * (355.0 / 512.0) + n * 2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
-    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = p * r + c;
     }
     let power = p * r * r + r + 1.0;

@@ -69,15 +69,11 @@ pub(super) fn apply(updates: &mut [Update], c: &Coefficients) -> Result<()> {
             )
         };
         let chunks = w.chunks_mut(CHUNK).zip(g.chunks(CHUNK)).zip(m.chunks_mut(CHUNK)).zip(v.chunks_mut(CHUNK));
-        fused.extend(chunks.map(|(((w, g), m), v)| (w, g, m, v, u.keep)));
+        fused.extend(chunks.map(|(((w, g), m), v)| Piece { w, g, m, v, keep: u.keep as f32 }));
     }
     let threads = if total < PARALLEL_FROM { 1 } else { usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1) };
     let share = fused.len().div_ceil(threads).max(1);
-    let run = |part: &mut [(&mut [f32], &[f32], &mut [f32], &mut [f32], f64)]| {
-        for (w, g, m, v, keep) in part {
-            by_slices(w, g, m, v, *keep as f32, c);
-        }
-    };
+    let run = |part: &mut [Piece<'_>]| part.iter_mut().for_each(|piece| piece.step(c));
     std::thread::scope(|scope| {
         let mut parts = fused.chunks_mut(share);
         let own = parts.next();
@@ -89,16 +85,27 @@ pub(super) fn apply(updates: &mut [Update], c: &Coefficients) -> Result<()> {
     Ok(())
 }
 
-fn by_slices(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], keep: f32, c: &Coefficients) {
-    let (scale, step_size, epsilon) = (c.grad_scale as f32, c.step_size as f32, c.epsilon as f32);
-    let (beta1, beta2) = (c.beta1 as f32, c.beta2 as f32);
-    let (rest1, rest2) = ((1.0 - c.beta1) as f32, (1.0 - c.beta2) as f32);
-    let correction = c.inverse_root_correction as f32;
-    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-        let g = scale * g;
-        *m = beta1 * *m + rest1 * g;
-        *v = beta2 * *v + rest2 * g * g;
-        *w = keep * *w - step_size * *m / (v.sqrt() * correction + epsilon);
+/// A part of one parameter.
+struct Piece<'a> {
+    w: &'a mut [f32],
+    g: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    keep: f32,
+}
+
+impl Piece<'_> {
+    fn step(&mut self, c: &Coefficients) {
+        let (scale, step_size, epsilon, keep) = (c.grad_scale as f32, c.step_size as f32, c.epsilon as f32, self.keep);
+        let (beta1, beta2) = (c.beta1 as f32, c.beta2 as f32);
+        let (rest1, rest2) = ((1.0 - c.beta1) as f32, (1.0 - c.beta2) as f32);
+        let correction = c.inverse_root_correction as f32;
+        for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m.iter_mut()).zip(self.v.iter_mut()) {
+            let g = scale * g;
+            *m = beta1 * *m + rest1 * g;
+            *v = beta2 * *v + rest2 * g * g;
+            *w = keep * *w - step_size * *m / (v.sqrt() * correction + epsilon);
+        }
     }
 }
 
