@@ -1,0 +1,114 @@
+//! Metrics that no model improves by dropping out: a learner that stopped keeps its grade, and every rollout counts at
+//! every step it is asked about.
+
+use crate::python::normal_form;
+use crate::view::{Status, StepView, grade_closeness};
+
+/// The grades of one rollout and of the student it stands beside, from the same start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair<'a> {
+    /// Grade of the last real submission before both; held by a learner that takes no turn.
+    pub start_grade: f64,
+    /// The model's grades, turn by turn.
+    pub model: &'a [f64],
+    /// The student's grades, turn by turn.
+    pub student: &'a [f64],
+}
+
+/// Which steps of a pair count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Steps at which the student submitted: the published `g`, so directly comparable with the published table.
+    StudentSteps,
+    /// All steps up to the limit, whoever has stopped: also sees a model that goes on after the student solved.
+    AllSteps,
+}
+
+/// The grade held at `step` (from 1).
+pub fn held_grade(start_grade: f64, grades: &[f64], step: usize) -> f64 {
+    grades.get(step.saturating_sub(1)).or(grades.last()).copied().unwrap_or(start_grade)
+}
+
+/// Joint grade proximity at steps `1..=steps`: the mean over pairs of `1 - |model - student| / 100`, unrounded grades,
+/// last grade held. `None` where no pair counts.
+pub fn grade_proximity(pairs: &[Pair], steps: usize, window: Window) -> Vec<Option<f64>> {
+    (1..=steps)
+        .map(|step| {
+            let counted = pairs.iter().filter(|pair| window == Window::AllSteps || step <= pair.student.len());
+            let (mut sum, mut count) = (0.0, 0_usize);
+            for pair in counted {
+                let held = |grades| held_grade(pair.start_grade, grades, step);
+                sum += grade_closeness(held(pair.model), held(pair.student));
+                count += 1;
+            }
+            (count > 0).then(|| sum / count as f64)
+        })
+        .collect()
+}
+
+/// Share of turns whose program parses; a turn without a program does not. `None` for no turns.
+pub fn parsing_share<'a>(steps: impl IntoIterator<Item = &'a StepView<'a>>) -> Option<f64> {
+    share(steps.into_iter().map(|step| !matches!(step.status(), Status::Malformed | Status::DoesNotParse)))
+}
+
+/// Share of submissions that repeat the one before them, by normal form. The first is compared with `start`, or not
+/// counted without one; malformed turns are skipped. `None` if nothing could be compared.
+pub fn copy_share<'a>(start: Option<&'a str>, steps: impl IntoIterator<Item = &'a StepView<'a>>) -> Option<f64> {
+    let mut before = start.map(normal_form);
+    let mut copies = Vec::new();
+    for program in steps.into_iter().filter_map(|step| step.program) {
+        let form = normal_form(program);
+        copies.extend(before.as_ref().map(|before| *before == form));
+        before = Some(form);
+    }
+    share(copies.into_iter())
+}
+
+/// The turn (from 1) at which full marks were first reached.
+pub fn solving_turn(steps: &[StepView]) -> Option<usize> {
+    steps.iter().position(StepView::solved).map(|index| index + 1)
+}
+
+fn share(facts: impl Iterator<Item = bool>) -> Option<f64> {
+    let (yes, all) = facts.fold((0_usize, 0_usize), |(yes, all), fact| (yes + usize::from(fact), all + 1));
+    (all > 0).then(|| yes as f64 / all as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stopped_learners_keep_their_grade() {
+        let early = Pair { start_grade: 0.0, model: &[100.0], student: &[0.0, 0.0, 100.0] };
+        let track = Pair { start_grade: 0.0, model: &[0.0, 50.0, 100.0], student: &[0.0, 0.0, 100.0] };
+        assert_eq!(grade_proximity(&[early], 4, Window::StudentSteps), vec![Some(0.0), Some(0.0), Some(1.0), None]);
+        assert_eq!(grade_proximity(&[track, early], 3, Window::AllSteps), vec![Some(0.5), Some(0.25), Some(1.0)]);
+        // The student solved at once and the model goes on failing: only the full window sees it.
+        let slow = Pair { start_grade: 25.0, model: &[25.0, 25.0], student: &[100.0] };
+        assert_eq!(grade_proximity(&[slow], 2, Window::StudentSteps), vec![Some(0.25), None]);
+        assert_eq!(grade_proximity(&[slow], 2, Window::AllSteps), vec![Some(0.25), Some(0.25)]);
+        let nobody = Pair { start_grade: 20.0, model: &[], student: &[] };
+        assert_eq!(grade_proximity(&[nobody], 1, Window::AllSteps), vec![Some(1.0)]);
+    }
+
+    #[test]
+    fn shares() {
+        let step = |program, parses| StepView {
+            program,
+            parses,
+            grade: 0.0,
+            passed: &[],
+            tokens: 0,
+            truncated: false,
+            raised: false,
+        };
+        let steps =
+            [step(Some("a = 1"), true), step(Some("a=1 # same"), true), step(None, false), step(Some("a ="), false)];
+        assert_eq!(parsing_share(&steps), Some(0.5));
+        assert_eq!(copy_share(Some("b = 1"), &steps), Some(2.0 / 3.0));
+        assert_eq!(copy_share(None, &steps), Some(0.5));
+        assert_eq!(copy_share(None, &[]), None);
+        assert_eq!(solving_turn(&[step(None, false), StepView { grade: 100.0, ..step(Some(""), true) }]), Some(2));
+    }
+}

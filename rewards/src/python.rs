@@ -1,0 +1,24 @@
+//! Python programs as programs: the one room of this crate that knows the parser.
+//!
+//! * [`parses`] says whether Python would compile the text.
+//! * [`normal_form`] maps programs that differ only in what cannot matter to one value ([`scopes`] finds the names,
+//!   [`rename`] gives them canonical ones).
+//! * [`published_normal_form`] reproduces the normaliser of the published pipeline, defects included.
+//! * [`words`] cuts any text, broken or not, into tokens.
+//!
+//! Parser: `ruff_python_parser`, pinned. It recovers from errors, so every function here is total.
+//! It does not execute anything and knows nothing about types.
+
+mod accept;
+mod deep;
+mod normal;
+mod published;
+mod rename;
+mod scopes;
+mod tidy;
+mod words;
+
+pub use accept::parses;
+pub use normal::{NormalForm, normal_form};
+pub use published::published_normal_form;
+pub use words::{Word, words, words_by_line};
