@@ -4,6 +4,7 @@
 //! * [`normal_form`] maps programs that differ only in what cannot matter to one value ([`scopes`] finds the names,
 //!   [`rename`] gives them canonical ones).
 //! * [`published_normal_form`] reproduces the normaliser of the published pipeline, defects included.
+//! * [`local_names`] lists the names that can be changed without changing the program.
 //! * [`words`] cuts any text, broken or not, into tokens.
 //!
 //! Parser: `ruff_python_parser`, pinned. It recovers from errors, so every function here is total.
@@ -21,4 +22,5 @@ mod words;
 pub use accept::parses;
 pub use normal::{NormalForm, normal_form};
 pub use published::published_normal_form;
+pub use scopes::{LocalName, local_names};
 pub use words::{Word, words, words_by_line};

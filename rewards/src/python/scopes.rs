@@ -1,7 +1,7 @@
 //! Which identifier means which name: Python's scope rules, as far as renaming needs them.
 //!
-//! One walk notes every scope, what it binds, and every mention of a name; [`canonical_names`] then resolves the
-//! mentions and numbers the names that may be renamed by first mention. Rules (Python language reference, 4.2):
+//! One walk notes every scope, what it binds, and every mention of a name; [`local_names`] then resolves the mentions
+//! and groups those of the names that may be renamed. Rules (Python language reference, 4.2):
 //! functions, lambdas and comprehensions open scopes; class bodies open scopes that nested functions cannot see;
 //! `global` and `nonlocal` redirect; the first iterable of a comprehension belongs to the scope around it; `:=` binds
 //! outside the comprehension. Type parameters, `exec`, `globals()` and names inside strings are not followed.
@@ -13,11 +13,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ruff_python_ast::visitor::{Visitor, walk_alias, walk_except_handler, walk_expr, walk_pattern, walk_stmt};
-use ruff_python_ast::{self as ast, Comprehension, ExceptHandler, Expr, Identifier, Parameters, Pattern, Stmt};
+use ruff_python_ast::visitor::Visitor;
+use ruff_python_ast::{Identifier, Stmt};
+use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextSize};
 
+use super::deep::with_room;
 use super::rename::Renames;
+
+mod walk;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -61,13 +65,37 @@ struct KeywordUse<'a> {
     callee: Option<&'a str>,
 }
 
-/// Canonical names for everything in `body` that may be renamed: `$0`, `$1`, … by first mention. `$` cannot occur in
-/// a Python identifier, so no kept name is ever met.
-pub(super) fn canonical_names(body: &[Stmt]) -> Renames {
+/// A name that nothing outside the program can see, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalName {
+    /// The name as written.
+    pub name: String,
+    /// Whether it is a parameter.
+    pub parameter: bool,
+    /// Byte offsets at which the name begins, binding and using mentions alike, in no particular order.
+    pub mentions: Vec<usize>,
+}
+
+/// The names of `code` that can be changed, all mentions of one at a time, without changing the program, by first
+/// mention. Empty for a program that does not parse.
+pub fn local_names(code: &str) -> Vec<LocalName> {
+    with_room(code, || parse_module(code).map(|module| resolve(module.suite())).unwrap_or_default()).unwrap_or_default()
+}
+
+fn resolve(body: &[Stmt]) -> Vec<LocalName> {
     let mut walk = Walk::new();
     walk.visit_body(body);
     walk.keep_aliases();
-    walk.renames()
+    walk.local_names()
+}
+
+/// Canonical names for everything in `body` that may be renamed: `$0`, `$1`, … by first mention. `$` cannot occur in
+/// a Python identifier, so no kept name is ever met.
+pub(super) fn canonical_names(body: &[Stmt]) -> Renames {
+    let names = resolve(body);
+    let numbered = names.iter().enumerate();
+    let mentions = numbered.flat_map(|(number, name)| name.mentions.iter().map(move |at| (number, *at)));
+    mentions.filter_map(|(number, at)| Some((TextSize::new(u32::try_from(at).ok()?), format!("${number}")))).collect()
 }
 
 struct Walk<'a> {
@@ -171,9 +199,11 @@ impl<'a> Walk<'a> {
         binding.function.filter(|_| binding.times == 1)
     }
 
-    fn renames(&self) -> Renames {
-        let mut linked: Vec<Mention> = Vec::new();
-        let mut pinned: HashSet<&str> = HashSet::new();
+    /// Keywords that name a parameter of the function they are passed to, as mentions of that parameter; and the names
+    /// of parameters that must stay because some call passes them to a callee that could be anything.
+    fn keyword_mentions(&self) -> (Vec<Mention<'a>>, HashSet<&'a str>) {
+        let mut linked = Vec::new();
+        let mut pinned = HashSet::new();
         for keyword in &self.keywords {
             let Mention { at, scope, name } = keyword.keyword;
             match self.called_function(keyword) {
@@ -188,8 +218,14 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        (linked, pinned)
+    }
+
+    /// The names that may be renamed, by first mention, each with all its mentions.
+    fn local_names(&self) -> Vec<LocalName> {
+        let (linked, pinned) = self.keyword_mentions();
         let mut numbers: HashMap<(usize, &str), usize> = HashMap::new();
-        let mut renames = Renames::new();
+        let mut names: Vec<LocalName> = Vec::new();
         for mention in self.mentions.iter().chain(&linked) {
             let Some(scope) = self.resolve(mention.scope, mention.name) else { continue };
             let Some(binding) = self.binding(scope, mention.name) else { continue };
@@ -197,199 +233,31 @@ impl<'a> Walk<'a> {
             if binding.kept || in_class || (binding.parameter && pinned.contains(mention.name)) {
                 continue;
             }
-            let next = numbers.len();
-            let number = *numbers.entry((scope, mention.name)).or_insert(next);
-            renames.insert(mention.at, format!("${number}"));
-        }
-        renames
-    }
-
-    /// Defaults and annotations, which are evaluated outside the function.
-    fn outside_of_parameters(&mut self, parameters: &'a Parameters) {
-        for parameter in parameters.iter_non_variadic_params() {
-            if let Some(default) = &parameter.default {
-                self.visit_expr(default);
+            let number = *numbers.entry((scope, mention.name)).or_insert(names.len());
+            if number == names.len() {
+                let name = mention.name.to_owned();
+                names.push(LocalName { name, parameter: binding.parameter, mentions: Vec::new() });
+            }
+            if let Some(name) = names.get_mut(number) {
+                name.mentions.push(mention.at.to_usize());
             }
         }
-        for parameter in parameters.iter() {
-            if let Some(annotation) = parameter.annotation() {
-                self.visit_expr(annotation);
-            }
-        }
-    }
-
-    fn bind_parameters(&mut self, parameters: &'a Parameters) {
-        for parameter in parameters.iter() {
-            self.bind_identifier(parameter.name(), |binding| binding.parameter = true);
-        }
-    }
-
-    fn comprehension(&mut self, generators: &'a [Comprehension], elements: &[&'a Expr]) {
-        if let Some(first) = generators.first() {
-            self.visit_expr(&first.iter);
-        }
-        let outer = self.push(Kind::Comprehension);
-        for (index, generator) in generators.iter().enumerate() {
-            if index > 0 {
-                self.visit_expr(&generator.iter);
-            }
-            self.visit_expr(&generator.target);
-            generator.ifs.iter().for_each(|condition| self.visit_expr(condition));
-        }
-        elements.iter().for_each(|element| self.visit_expr(element));
-        self.current = outer;
-    }
-
-    /// The nearest scope that is not a comprehension: where `:=` binds.
-    fn outside_comprehensions(&self) -> usize {
-        let mut index = self.current;
-        while let Some(Scope { kind: Kind::Comprehension, parent: Some(parent), .. }) = self.scopes.get(index) {
-            index = *parent;
-        }
-        index
+        names
     }
 }
 
-impl<'a> Visitor<'a> for Walk<'a> {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        match stmt {
-            Stmt::FunctionDef(function) => {
-                function.decorator_list.iter().for_each(|decorator| self.visit_expr(&decorator.expression));
-                self.outside_of_parameters(&function.parameters);
-                if let Some(returns) = &function.returns {
-                    self.visit_expr(returns);
-                }
-                let at_module_level = self.kind() == Kind::Module;
-                let inside = self.scopes.len();
-                self.bind_identifier(&function.name, |binding| {
-                    binding.kept |= at_module_level;
-                    binding.function = Some(inside);
-                });
-                let outer = self.push(Kind::Function);
-                self.bind_parameters(&function.parameters);
-                self.visit_body(&function.body);
-                self.current = outer;
-            }
-            Stmt::ClassDef(class) => {
-                class.decorator_list.iter().for_each(|decorator| self.visit_expr(&decorator.expression));
-                if let Some(arguments) = &class.arguments {
-                    self.visit_arguments(arguments);
-                }
-                let at_module_level = self.kind() == Kind::Module;
-                self.bind_identifier(&class.name, |binding| binding.kept |= at_module_level);
-                let outer = self.push(Kind::Class);
-                self.visit_body(&class.body);
-                self.current = outer;
-            }
-            Stmt::Global(ast::StmtGlobal { names, .. }) => {
-                for name in names {
-                    if let Some(scope) = self.scopes.get_mut(self.current) {
-                        scope.globals.insert(name.as_str());
-                    }
-                    self.bind_identifier(name, |_| {});
-                }
-            }
-            Stmt::Nonlocal(ast::StmtNonlocal { names, .. }) => {
-                for name in names {
-                    if let Some(scope) = self.scopes.get_mut(self.current) {
-                        scope.nonlocals.insert(name.as_str());
-                    }
-                    self.mention(name.start(), name.as_str());
-                }
-            }
-            Stmt::Assign(ast::StmtAssign { targets, value, .. }) => {
-                walk_stmt(self, stmt);
-                if self.kind() == Kind::Module {
-                    for target in targets.iter().filter_map(Expr::as_name_expr) {
-                        match &**value {
-                            Expr::Lambda(_) => self.bind(target.id.as_str(), |binding| binding.kept = true),
-                            Expr::Name(original) => self.aliases.push((target.id.as_str(), original.id.as_str())),
-                            _ => {}
-                        }
-                    }
-                }
-            }
-            _ => walk_stmt(self, stmt),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::local_names;
 
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::Name(name) => {
-                if !name.ctx.is_load() {
-                    self.bind(name.id.as_str(), |_| {});
-                }
-                self.mention(name.start(), name.id.as_str());
-            }
-            Expr::Named(named) => {
-                self.visit_expr(&named.value);
-                if let Expr::Name(name) = &*named.target {
-                    self.bind_in(self.outside_comprehensions(), name.id.as_str(), |_| {});
-                    self.mention(name.start(), name.id.as_str());
-                }
-            }
-            Expr::Lambda(lambda) => {
-                if let Some(parameters) = &lambda.parameters {
-                    self.outside_of_parameters(parameters);
-                }
-                let outer = self.push(Kind::Function);
-                if let Some(parameters) = &lambda.parameters {
-                    self.bind_parameters(parameters);
-                }
-                self.visit_expr(&lambda.body);
-                self.current = outer;
-            }
-            Expr::ListComp(comp) => self.comprehension(&comp.generators, &[&comp.elt]),
-            Expr::SetComp(comp) => self.comprehension(&comp.generators, &[&comp.elt]),
-            Expr::Generator(comp) => self.comprehension(&comp.generators, &[&comp.elt]),
-            Expr::DictComp(comp) => {
-                let mut elements: Vec<&Expr> = comp.key.iter().map(|key| &**key).collect();
-                elements.push(&comp.value);
-                self.comprehension(&comp.generators, &elements);
-            }
-            Expr::Call(call) => {
-                let callee = call.func.as_name_expr().map(|name| name.id.as_str());
-                for keyword in &call.arguments.keywords {
-                    if let Some(name) = &keyword.arg {
-                        let keyword = Mention { at: name.start(), scope: self.current, name: name.as_str() };
-                        self.keywords.push(KeywordUse { keyword, callee });
-                    }
-                }
-                walk_expr(self, expr);
-            }
-            _ => walk_expr(self, expr),
-        }
-    }
-
-    fn visit_alias(&mut self, alias: &'a ast::Alias) {
-        match &alias.asname {
-            Some(asname) => self.bind_identifier(asname, |_| {}),
-            None => {
-                let first = alias.name.as_str().split('.').next().unwrap_or_default();
-                self.bind(first, |binding| binding.kept = true);
-            }
-        }
-        walk_alias(self, alias);
-    }
-
-    fn visit_except_handler(&mut self, except_handler: &'a ExceptHandler) {
-        let ExceptHandler::ExceptHandler(handler) = except_handler;
-        if let Some(name) = &handler.name {
-            self.bind_identifier(name, |_| {});
-        }
-        walk_except_handler(self, except_handler);
-    }
-
-    fn visit_pattern(&mut self, pattern: &'a Pattern) {
-        let captured = match pattern {
-            Pattern::MatchStar(star) => &star.name,
-            Pattern::MatchAs(capture) => &capture.name,
-            Pattern::MatchMapping(mapping) => &mapping.rest,
-            _ => &None,
-        };
-        if let Some(name) = captured {
-            self.bind_identifier(name, |_| {});
-        }
-        walk_pattern(self, pattern);
+    #[test]
+    fn local_names_with_their_mentions() {
+        let code = "def f(x):\n    y = x\n    return y + g\nz = f(x=1)\n";
+        let names = local_names(code);
+        let found: Vec<(&str, bool, Vec<usize>)> =
+            names.iter().map(|n| (n.name.as_str(), n.parameter, n.mentions.clone())).collect();
+        let at = |text: &str| code.match_indices(text).map(|(at, _)| at).collect::<Vec<_>>();
+        assert_eq!(found, [("x", true, at("x")), ("y", false, at("y")), ("z", false, at("z"))]);
+        assert!(local_names("def f(:").is_empty());
     }
 }
