@@ -17,6 +17,7 @@ pub mod objective;
 pub mod optimiser;
 pub mod generate;
 pub mod rollout;
+pub mod workshop;
 pub mod checkpoint;
 pub mod monitor;
 pub mod evaluate;

@@ -1,4 +1,4 @@
-//! Settings of the stages, of evaluation and of what is written while a run goes on.
+//! Settings of the model, the stages, of evaluation and of what is written while a run goes on.
 
 use crate::generate::Sampling;
 use crate::model::LoraConfig;
@@ -83,7 +83,36 @@ pub enum Dtype {
     Bfloat16,
 }
 
-/// What all stages have in common.
+/// Names of the stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// Supervised fine-tuning on what students submitted.
+    Sft,
+    /// Offline preferences between what a student did next and what came later.
+    Dpo,
+    /// Online training on graded rollouts.
+    Dapo,
+}
+
+impl AsRef<str> for StageName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl StageName {
+    /// `sft`, `dpo` or `dapo`: in files and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StageName::Sft => "sft",
+            StageName::Dpo => "dpo",
+            StageName::Dapo => "dapo",
+        }
+    }
+}
+
+/// Supervised fine-tuning: every submission of a trajectory is a target, in one pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SftSettings {
@@ -125,6 +154,8 @@ pub struct DpoSettings {
     pub max_pairs_per_trajectory: usize,
     /// Strength of the pull towards the reference model.
     pub beta: f64,
+    /// Assumed share of preferences that are the wrong way round, in 0..0.5.
+    pub label_smoothing: f64,
     /// Weight of the SFT loss on the chosen submission, divided by its tokens; 0 for none.
     pub sft_weight: f64,
     /// Learning rate, schedule, clipping.
@@ -141,6 +172,7 @@ impl Default for DpoSettings {
             pairs: PairStrategy::Grade,
             max_pairs_per_trajectory: 0,
             beta: 0.5,
+            label_smoothing: 0.0,
             sft_weight: 0.0,
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
             eval_every: 10,
@@ -212,7 +244,7 @@ impl Default for DapoSettings {
             updates: 1,
             scale_advantages: true,
             resample_rounds: 2,
-            rewards: vec![WeightedReward { name: RewardName::TrajectoryCloseness, weight: 1.0 }],
+            rewards: vec![WeightedReward { name: RewardName::Trajectory, weight: 1.0 }],
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
         }
     }

@@ -1,0 +1,116 @@
+//! A whole run, small: train, resume after a kill, evaluate, simulate, traces.
+
+use super::{novice, repository, text};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const RUN: &str = r#"
+seed: 3
+threads: 2
+data:
+  course: course.yaml
+  source: synthetic
+  synthetic: {students: 6, problems_per_student: 3, max_submissions: 4}
+  split: {by: student, held_out_students: 0.34}
+dialogue: {system_prompt: "", max_tokens: 640, reserve_tokens: 160}
+tokenizer: {train_vocab_size: 400}
+model:
+  init: {hidden_size: 32, intermediate_size: 64, layers: 2, heads: 2, kv_heads: 1, head_dim: 16}
+sft: {epochs: 3, batch_trajectories: 4, eval_every: 3, optimiser: {learning_rate: 3.0e-3}}
+dpo: {batch_pairs: 4}
+dapo: {steps: 4, groups: 2, group_size: 4, turns: 2, max_new_tokens: 48, resample_rounds: 1}
+evaluate: {horizon: 2, max_trajectories: 3, starts_per_trajectory: 1, max_new_tokens: 48}
+monitor: {checkpoint_every: 1, samples: 1, samples_every: 2}
+"#;
+
+fn folder(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(repository("configs/demo/course.yaml"), folder.path().join("course.yaml")).unwrap();
+    fs::write(folder.path().join("tiny.yaml"), config).unwrap();
+    folder
+}
+
+fn succeed(folder: &Path, args: &[&str]) -> String {
+    let out = novice(folder).args(args).output().unwrap();
+    assert!(out.status.success(), "{args:?}: {}", text(&out.stderr));
+    text(&out.stdout)
+}
+
+/// Files of a finished run that must not depend on how often it was stopped.
+fn bytes(run: &Path) -> Vec<(String, blake3::Hash)> {
+    let files = [
+        "metrics.jsonl",
+        "rollouts.jsonl",
+        "models/sft/model.safetensors",
+        "models/dpo/model.safetensors",
+        "models/dapo/model.safetensors",
+        "models/dapo/tokenizer.json",
+    ];
+    files.iter().map(|f| (f.to_string(), blake3::hash(&fs::read(run.join(f)).unwrap_or_else(|e| panic!("{f}: {e}"))))).collect()
+}
+
+#[test]
+fn a_run_from_logs_to_a_table() {
+    let folder = folder(RUN);
+    let at = folder.path();
+    succeed(at, &["train", "tiny.yaml", "--dry-run"]);
+    assert!(!at.join("runs").exists(), "a dry run wrote something");
+    succeed(at, &["train", "tiny.yaml"]);
+    let run = at.join("runs/tiny");
+    let metrics: Vec<Value> =
+        fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let losses: Vec<f64> =
+        metrics.iter().filter(|m| m["stage"] == "sft").filter_map(|m| m["held_out/loss"].as_f64()).collect();
+    assert!(losses.len() >= 2 && losses.last() < losses.first(), "{losses:?}");
+    let first_dpo = metrics.iter().find(|m| m["stage"] == "dpo" && m["loss"].is_f64()).unwrap();
+    assert!((first_dpo["loss"].as_f64().unwrap() - std::f64::consts::LN_2).abs() < 1e-3, "{first_dpo}");
+    let gaps: Vec<f64> = metrics.iter().filter_map(|m| m["log_prob_gap"].as_f64()).collect();
+    assert!(gaps.iter().all(|g| *g < 1e-3), "drawn and recomputed log-probs differ: {gaps:?}");
+
+    // The name is taken now.
+    let again = novice(at).args(["train", "tiny.yaml"]).output().unwrap();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(text(&again.stderr).contains("--resume"));
+
+    let table = succeed(at, &["evaluate", "runs/tiny"]);
+    for policy in ["COPY", "BASE", "SFT", "DPO", "DAPO"] {
+        assert!(table.contains(&format!("| {policy} ")), "{table}");
+    }
+    let copy = table.lines().find(|l| l.starts_with("| COPY")).unwrap();
+    assert!(copy.contains("1.000"), "copying covers every step: {copy}");
+    assert!(run.join("evaluation/table.csv").exists());
+
+    let watched = succeed(at, &["simulate", "runs/tiny", "--problem", "sum_list", "-n", "2"]);
+    assert!(watched.contains("learner 2 of 2"), "{watched}");
+    let statistics = succeed(at, &["traces", "tiny.yaml"]);
+    assert!(statistics.contains("submissions"), "{statistics}");
+}
+
+#[test]
+fn a_killed_run_ends_with_the_same_bytes() {
+    let whole = folder(RUN);
+    succeed(whole.path(), &["train", "tiny.yaml"]);
+    let killed = folder(RUN);
+    let start = |args: &[&str]| -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_novice"));
+        command.current_dir(killed.path()).args(["train", "tiny.yaml"]).args(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    // Killed in each stage, as soon as its first checkpoint is there.
+    for (i, checkpoint) in ["sft-1", "dpo-1", "dapo-2"].iter().enumerate() {
+        let mut child = start(if i == 0 { &[] } else { &["--resume"] });
+        let path = killed.path().join("runs/tiny/checkpoints").join(checkpoint);
+        let deadline = Instant::now() + Duration::from_secs(240);
+        while !path.exists() && child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    succeed(killed.path(), &["train", "tiny.yaml", "--resume"]);
+    let (a, b) = (bytes(&whole.path().join("runs/tiny")), bytes(&killed.path().join("runs/tiny")));
+    assert_eq!(a, b);
+}

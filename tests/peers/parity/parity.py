@@ -1,0 +1,162 @@
+"""Compares our logits with those of transformers on random tiny checkpoints.
+
+    PYTHON=/path/to/python ./run.sh        (or: python parity.py --binary target/release/examples/logits)
+
+Each case is a checkpoint that transformers saves, with one more option of its configuration than the last. Compared are
+float32 logits of a row of tokens (limit 1e-4), bfloat16 logits (both sides run in bfloat16; limit 5 % of the largest
+logit, as the order of roundings inside the kernels differs), and folders that our side saved, plain and with adapters
+folded in, loaded by transformers (1e-4). Exit status 1 when a limit is passed.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
+
+TINY = dict(
+    vocab_size=211,
+    hidden_size=48,
+    intermediate_size=80,
+    num_hidden_layers=3,
+    num_attention_heads=6,
+    num_key_value_heads=2,
+    max_position_embeddings=512,
+    initializer_range=0.2,
+)
+LLAMA3 = dict(
+    rope_type="llama3",
+    factor=8.0,
+    low_freq_factor=1.0,
+    high_freq_factor=4.0,
+    original_max_position_embeddings=64,
+    rope_theta=10000.0,
+)
+YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64, rope_theta=10000.0)
+
+
+def rope(**kind):
+    return dict(rope_parameters=kind)
+
+
+# name, configuration class, fields, save options
+CASES = [
+    ("qwen3", Qwen3Config, dict(head_dim=16), {}),
+    ("qwen3 tied", Qwen3Config, dict(head_dim=16, tie_word_embeddings=True), {}),
+    ("qwen3 biases, no GQA", Qwen3Config, dict(head_dim=8, attention_bias=True, num_key_value_heads=6), {}),
+    ("qwen3 one key head", Qwen3Config, dict(head_dim=16, num_key_value_heads=1), {}),
+    ("qwen3 theta 1e6", Qwen3Config, dict(head_dim=16, **rope(rope_type="default", rope_theta=1e6)), {}),
+    ("qwen3 yarn", Qwen3Config, dict(head_dim=16, **rope(**YARN)), {}),
+    ("qwen3 yarn, all options", Qwen3Config,
+     dict(head_dim=32, **rope(**YARN, beta_fast=16.0, beta_slow=2.0, attention_factor=1.3, truncate=False)), {}),
+    ("qwen3 yarn mscale", Qwen3Config,
+     dict(head_dim=16, **rope(**YARN, mscale=1.0, mscale_all_dim=0.5)), {}),
+    ("qwen3 sharded", Qwen3Config, dict(head_dim=16), dict(max_shard_size="40KB")),
+    ("qwen3 eps 1e-3", Qwen3Config, dict(head_dim=16, rms_norm_eps=1e-3), {}),
+    ("qwen2", Qwen2Config, dict(), {}),
+    ("qwen2 tied", Qwen2Config, dict(tie_word_embeddings=True), {}),
+    ("qwen2 yarn", Qwen2Config, dict(**rope(**YARN)), {}),
+    ("qwen2 sharded, tied", Qwen2Config, dict(tie_word_embeddings=True), dict(max_shard_size="40KB")),
+    ("llama", LlamaConfig, dict(), {}),
+    ("llama tied", LlamaConfig, dict(tie_word_embeddings=True), {}),
+    ("llama biases", LlamaConfig, dict(attention_bias=True, mlp_bias=True), {}),
+    ("llama head_dim 20", LlamaConfig, dict(head_dim=20), {}),
+    ("llama linear", LlamaConfig, dict(**rope(rope_type="linear", factor=3.0, rope_theta=500.0)), {}),
+    ("llama llama3", LlamaConfig, dict(**rope(**LLAMA3)), {}),
+    ("llama llama3, old layout", LlamaConfig, dict(**rope(**LLAMA3)), dict(old_layout=True)),
+    ("qwen3 yarn, old layout", Qwen3Config, dict(head_dim=16, **rope(**YARN)), dict(old_layout=True)),
+    ("llama stored in bfloat16", LlamaConfig, dict(), dict(stored=torch.bfloat16)),
+    ("llama stored in float16", LlamaConfig, dict(), dict(stored=torch.float16)),
+]
+
+
+def build(config_class, fields, seed):
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(config_class(**{**TINY, **fields})).float()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            # Norms begin at one and biases at zero: move them, or they would not be tested.
+            if parameter.dim() == 1:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    return model.eval()
+
+
+def old_layout(folder):
+    """The rotary fields as transformers 4 wrote them."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    parameters = config.pop("rope_parameters")
+    config["rope_theta"] = parameters.pop("rope_theta")
+    config["rope_scaling"] = parameters
+    path.write_text(json.dumps(config, indent=2))
+
+
+def theirs(folder, tokens, dtype=torch.float32):
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+    with torch.no_grad():
+        return model(torch.tensor([tokens])).logits[0].float()
+
+
+def ours(binary, folder, tokens, *options):
+    command = [str(binary), str(folder), *options, *map(str, tokens)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command[:2])}: exit status {done.returncode}")
+    return torch.tensor(json.loads(done.stdout))
+
+
+def apart(a, b):
+    return (a - b).abs().max().item()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", type=Path, required=True)
+    parser.add_argument("--length", type=int, default=150)
+    arguments = parser.parse_args()
+    transformers.utils.logging.disable_progress_bar()
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}, {arguments.length} tokens")
+    print(f"{'checkpoint':28} {'float32':>9} {'saved':>9} {'adapters':>9} {'bfloat16':>9} {'largest logit':>14}")
+    failed = False
+    for number, (name, config_class, fields, options) in enumerate(CASES):
+        draw = random.Random(number)
+        tokens = [draw.randrange(TINY["vocab_size"]) for _ in range(arguments.length)]
+        with tempfile.TemporaryDirectory() as root:
+            folder, saved, folded = (Path(root) / part for part in ("theirs", "ours", "folded"))
+            model = build(config_class, fields, number)
+            if "stored" in options:
+                model = model.to(options["stored"])
+            shards = {k: v for k, v in options.items() if k == "max_shard_size"}
+            model.save_pretrained(folder, **shards)
+            if shards and not (folder / "model.safetensors.index.json").exists():
+                sys.exit(f"{name}: transformers wrote no shards")
+            if options.get("old_layout"):
+                old_layout(folder)
+            want = theirs(folder, tokens)
+            plain = ours(arguments.binary, folder, tokens, "--save", str(saved))
+            adapted = ours(arguments.binary, folder, tokens, "--lora", "--save", str(folded))
+            wide = want.abs().max().item()
+            figures = [
+                (apart(plain, want), 1e-4),
+                (apart(theirs(saved, tokens), plain), 1e-4),
+                (apart(theirs(folded, tokens), adapted), 1e-4),
+                (apart(ours(arguments.binary, folder, tokens, "--dtype", "bfloat16"),
+                       theirs(folder, tokens, torch.bfloat16)), 0.05 * wide),
+            ]
+            if apart(adapted, plain) < 1e-2:
+                sys.exit(f"{name}: the adapters change nothing")
+        bad = any(figure > limit for figure, limit in figures)
+        failed |= bad
+        columns = " ".join(f"{figure:9.1e}" for figure, _ in figures)
+        print(f"{name:28} {columns} {wide:14.2f} {'  <- too far' if bad else ''}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+//! Prints the logits of a model for one row of tokens as JSON, `[[…], …]`: one list a token.
+//!
+//!     cargo run --release --example logits -- DIR [--dtype float32|bfloat16] [--lora] [--save DIR] TOKENS…
+//!
+//! `--lora` adds adapters that change the logits (deterministic), `--save` writes the model, adapters folded in.
+//! `tests/peers/parity/parity.py` compares all of this with transformers.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use novice::model::{Causal, LoraConfig, Model};
+use tch::{Device, Kind, Tensor};
+
+fn main() -> anyhow::Result<()> {
+    let mut dir = None;
+    let mut save = None;
+    let mut kind = Kind::Float;
+    let mut lora = false;
+    let mut tokens: Vec<i64> = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--dtype" => {
+                kind = match arguments.next().as_deref() {
+                    Some("float32") => Kind::Float,
+                    Some("bfloat16") => Kind::BFloat16,
+                    other => bail!("--dtype: expected float32 or bfloat16, found {other:?}"),
+                }
+            }
+            "--lora" => lora = true,
+            "--save" => save = Some(PathBuf::from(arguments.next().context("--save needs a folder")?)),
+            _ if dir.is_none() => dir = Some(PathBuf::from(argument)),
+            _ => tokens.push(argument.parse().with_context(|| format!("{argument:?} is not a token id"))?),
+        }
+    }
+    let dir = dir.context("usage: logits DIR [--dtype KIND] [--lora] [--save DIR] TOKENS…")?;
+    let mut model = Model::load(&dir, kind, Device::Cpu)?;
+    if lora {
+        model.add_lora(&LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() }, 7)?;
+        for parameter in model.trainable().iter().filter(|p| p.name.ends_with("lora_B.weight")) {
+            let count = parameter.tensor.numel() as i64;
+            let ramp = Tensor::f_arange(count, (Kind::Float, Device::Cpu))?.f_sin()?.f_mul_scalar(0.1)?;
+            model.set_trainable(&parameter.name, &ramp.f_view(parameter.tensor.size().as_slice())?)?;
+        }
+    }
+    if let Some(save) = save {
+        model.save(&save)?;
+    }
+    let positions = Tensor::f_arange(tokens.len() as i64, (Kind::Int64, Device::Cpu))?;
+    let logits = tch::no_grad(|| {
+        let hidden = model.hidden(&Tensor::f_from_slice(&tokens)?, &positions, &mut Causal)?;
+        anyhow::Ok(model.logits(&hidden)?.f_to_kind(Kind::Float)?)
+    })?;
+    let rows: Vec<Vec<f32>> = Vec::try_from(&logits)?;
+    println!("{}", serde_json::to_string(&rows)?);
+    Ok(())
+}

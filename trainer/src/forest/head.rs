@@ -1,0 +1,190 @@
+//! The LM head at the targets, a chunk of them at a time: logits of all targets are never held at once.
+//!
+//! With logits `z = W h / τ` and `p = softmax(z)`, a target t has log-prob `z_t − log Σ exp z` and, for
+//! `g = ∂loss/∂log p_t`, the gradient `∂loss/∂(W h) = g · (onehot(t) − p) / τ`. So the backward pass of a chunk needs
+//! nothing that a forward pass would have kept: it computes the logits again (or for the first time) and goes straight to
+//! `∂h = dW` and `∂W = dᵀh`, with d the `[chunk, vocab]` gradient, made in place of p.
+//!
+//! Log-softmax and everything after it is in float32; the products are in the model's kind.
+
+use tch::{Kind, TchError, Tensor};
+
+use super::Options;
+use super::batch::{Batch, on};
+use crate::error::{Error, Result, TensorResult};
+use crate::model::Model;
+
+/// Log-probs and entropies, one of each a target.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) log_probs: Vec<f32>,
+    pub(super) entropies: Vec<f32>,
+}
+
+/// The head of one pass over hidden states `[R, D]` at the batch's rows.
+pub(super) struct Head<'a> {
+    model: &'a Model,
+    batch: &'a Batch<'a>,
+    options: &'a Options,
+    hidden: Tensor,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn new(model: &'a Model, batch: &'a Batch<'a>, options: &'a Options, hidden: &Tensor) -> Result<Self> {
+        if options.chunk == 0 {
+            return Err(Error::Usage("the chunk of the LM head is 0 rows; expected at least 1".into()));
+        }
+        if !(options.temperature.is_finite() && options.temperature > 0.0) {
+            let message = format!("temperature is {}; log-probs need a positive number", options.temperature);
+            return Err(Error::Usage(message));
+        }
+        Ok(Head { model, batch, options, hidden: hidden.f_detach().op("head")? })
+    }
+
+    /// Log-probs of all targets.
+    pub(super) fn read(&self) -> Result<Read> {
+        let all: Vec<usize> = (0..self.batch.targets()).collect();
+        tch::no_grad(|| {
+            let mut columns = Columns::default();
+            for chunk in all.chunks(self.options.chunk) {
+                let (rows, ids) = self.chunk(chunk)?;
+                let _ = self.scores(&self.select(&rows)?, &ids, &mut columns)?;
+            }
+            columns.finish()
+        })
+    }
+
+    /// Adds `∂loss/∂W` to the gradient of the head's weight unless it is frozen, and returns `∂loss/∂h` `[R, D]`, with
+    /// `slopes` the derivative of the loss by each target's log-prob. Targets of slope 0 are left out unless `read`
+    /// asks for the log-probs of all.
+    pub(super) fn backward(&self, slopes: &[f32], read: bool) -> Result<(Tensor, Read)> {
+        let kept: Vec<usize> = (0..self.batch.targets()).filter(|&i| read || slopes[i] != 0.0).collect();
+        tch::no_grad(|| {
+            let weight = self.model.head();
+            let mut sink = WeightGradient::new(&weight)?;
+            let mut hidden_grad = self.hidden.f_zeros_like().op("head gradient")?;
+            let mut columns = Columns::default();
+            for chunk in kept.chunks(self.options.chunk) {
+                let (rows, ids) = self.chunk(chunk)?;
+                let hidden = self.select(&rows)?;
+                let slope: Vec<f32> = chunk.iter().map(|&i| slopes[i]).collect();
+                let slope = on(self.hidden.device(), &slope)?;
+                let log_softmax = self.scores(&hidden, &ids, &mut columns)?;
+                let through = || {
+                    let d = self.slope_of_logits(log_softmax, &ids, &slope)?;
+                    let _ = hidden_grad.f_index_add_(0, &rows, &d.f_mm(&weight)?)?;
+                    sink.add(&d, &hidden)
+                };
+                through().op("head gradient")?;
+            }
+            sink.finish()?;
+            Ok((hidden_grad, columns.finish()?))
+        })
+    }
+
+    /// Rows and ids of some targets.
+    fn chunk(&self, targets: &[usize]) -> Result<(Tensor, Tensor)> {
+        let pick = |from: &[i64]| targets.iter().map(|&i| from[i]).collect::<Vec<i64>>();
+        let device = self.hidden.device();
+        Ok((on(device, &pick(&self.batch.row_of))?, on(device, &pick(&self.batch.ids))?.unsqueeze(1)))
+    }
+
+    fn select(&self, rows: &Tensor) -> Result<Tensor> {
+        self.hidden.f_index_select(0, rows).op("head")
+    }
+
+    /// Log-softmax `[C, V]` f32 of one chunk; its log-probs and entropies go to `columns`.
+    fn scores(&self, hidden: &Tensor, ids: &Tensor, columns: &mut Columns) -> Result<Tensor> {
+        let mut logits = self.model.logits(hidden)?;
+        let mut scores = || {
+            if self.options.temperature != 1.0 {
+                logits = logits.f_to_kind(Kind::Float)?.f_mul_scalar_(1.0 / self.options.temperature)?;
+            }
+            let log_softmax = logits.f_log_softmax(-1, Kind::Float)?;
+            columns.log_probs.push(log_softmax.f_gather(1, ids, false)?.f_squeeze_dim(1)?);
+            if self.options.entropies {
+                let p = log_softmax.f_exp()?;
+                let entropy = p.f_mul(&log_softmax)?.f_sum_dim_intlist(-1, false, Kind::Float)?.f_neg()?;
+                columns.entropies.push(entropy);
+            }
+            Ok::<Tensor, TchError>(log_softmax)
+        };
+        scores().op("log_softmax")
+    }
+
+    /// `slope · (onehot(id) − p) / τ` in the model's kind, in place of the log-softmax.
+    fn slope_of_logits(&self, mut log_softmax: Tensor, ids: &Tensor, slope: &Tensor) -> Result<Tensor, TchError> {
+        let slope = slope.f_mul_scalar(1.0 / self.options.temperature)?.f_unsqueeze(1)?;
+        let mut d = log_softmax.f_exp_()?.f_mul_(&slope.f_neg()?)?;
+        d.f_scatter_add_(1, ids, &slope)?.f_to_kind(self.model.dtype())
+    }
+}
+
+/// Log-probs and entropies chunk by chunk; they leave the device once, at the end.
+#[derive(Default)]
+struct Columns {
+    log_probs: Vec<Tensor>,
+    entropies: Vec<Tensor>,
+}
+
+impl Columns {
+    fn finish(self) -> Result<Read> {
+        let column = |parts: Vec<Tensor>| match parts.is_empty() {
+            true => Ok(Vec::new()),
+            false => Tensor::f_cat(&parts, 0).and_then(|t| Vec::<f32>::try_from(&t)),
+        };
+        Ok(Read {
+            log_probs: column(self.log_probs).op("log-probs")?,
+            entropies: column(self.entropies).op("entropies")?,
+        })
+    }
+}
+
+/// Where `dᵀh` goes: straight into the weight's gradient in float32, through a float32 sum for narrower kinds, nowhere
+/// when the weight is frozen.
+enum WeightGradient<'w> {
+    Frozen,
+    Direct(Tensor),
+    Summed { sum: Tensor, weight: &'w Tensor },
+}
+
+impl<'w> WeightGradient<'w> {
+    fn new(weight: &'w Tensor) -> Result<Self> {
+        Ok(match (weight.requires_grad(), weight.kind()) {
+            (false, _) => WeightGradient::Frozen,
+            (true, Kind::Float) => WeightGradient::Direct(gradient(weight)?),
+            (true, _) => {
+                let sum = Tensor::f_zeros(weight.size(), (Kind::Float, weight.device())).op("head gradient")?;
+                WeightGradient::Summed { sum, weight }
+            }
+        })
+    }
+
+    fn add(&mut self, d: &Tensor, hidden: &Tensor) -> Result<(), TchError> {
+        match self {
+            WeightGradient::Frozen => {}
+            WeightGradient::Direct(grad) => drop(grad.f_addmm_(&d.f_transpose(0, 1)?, hidden)?),
+            WeightGradient::Summed { sum, .. } => drop(sum.f_add_(&d.f_transpose(0, 1)?.f_mm(hidden)?)?),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        if let WeightGradient::Summed { sum, weight } = self {
+            let mut grad = gradient(weight)?;
+            let _ = grad.f_add_(&sum.f_to_kind(grad.kind()).op("head gradient")?).op("head gradient")?;
+        }
+        Ok(())
+    }
+}
+
+/// The gradient of a leaf, zeros when it has none yet; shares its memory.
+pub(super) fn gradient(leaf: &Tensor) -> Result<Tensor> {
+    let grad = leaf.f_grad().op("gradient")?;
+    if grad.defined() {
+        return Ok(grad);
+    }
+    // There is no call that sets a gradient: let autograd make one. The derivative of `0 · Σ leaf` is 0 everywhere.
+    tch::with_grad(|| leaf.f_sum(Kind::Float)?.f_mul_scalar(0.0)?.f_backward()).op("gradient")?;
+    leaf.f_grad().op("gradient")
+}

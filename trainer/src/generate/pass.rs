@@ -1,0 +1,162 @@
+//! [`Pass`]: the attention of one forward pass over new tokens of many sequences, each behind its own cached past.
+//!
+//! The new tokens of all sequences lie in one flat row, so projections and MLPs waste nothing; here each sequence is attended to by itself. A few new tokens
+//! (one, when decoding) go through the loops of `kernel`, straight over the chain; many (a prompt, a feedback) through libtorch's attention, for
+//! which the past is gathered into rows once a layer.
+
+use tch::{Kind, Tensor};
+
+use super::cache::{Cache, Chain, Link};
+use super::kernel;
+use super::store::Run;
+use crate::error::{Error, Result, TensorResult};
+use crate::model::{Attention, scaled_dot_product};
+
+/// Up to this many new tokens of a sequence go through `kernel`.
+const FEW: usize = 8;
+
+/// The new tokens of one sequence in a pass.
+pub(super) struct Item {
+    /// Its past, without the new tokens; the last link is where they are written.
+    links: Vec<Link>,
+    /// Cached positions before the new tokens.
+    past: usize,
+    /// First row of the new tokens in the pass.
+    start: usize,
+    /// Number of new tokens.
+    n: usize,
+    /// `[n, past + n]`, true where a new token sees a position; made when it is first needed.
+    mask: Option<Tensor>,
+}
+
+impl Item {
+    /// Rows `start..start + n` of the pass are the next tokens of the sequence behind `chain`.
+    pub fn new(cache: &mut Cache, chain: &mut Chain, start: usize, n: usize) -> Item {
+        cache.tail(chain);
+        Item { links: chain.links().to_vec(), past: chain.len(), start, n, mask: None }
+    }
+
+    fn tail(&self) -> Result<Link> {
+        self.links
+            .last()
+            .copied()
+            .ok_or_else(|| Error::Failed("a sequence without a store: a bug in the decoder".into()))
+    }
+
+    /// Which of the `past + n` positions each new token sees.
+    fn mask(&mut self, like: &Tensor) -> Result<Tensor> {
+        if self.mask.is_none() {
+            let shape = [self.n as i64, (self.past + self.n) as i64];
+            let ones = Tensor::f_ones(shape, (Kind::Bool, like.device()));
+            self.mask = Some(ones.and_then(|t| t.f_tril(self.past as i64)).op("mask")?);
+        }
+        self.mask.as_ref().map(Tensor::shallow_clone).ok_or_else(|| Error::Failed("no mask".into()))
+    }
+}
+
+/// Attention over the cache; writes the new keys and values to it as it goes.
+pub(super) struct Pass<'a> {
+    pub cache: &'a mut Cache,
+    pub items: Vec<Item>,
+    /// Work space.
+    pub scores: &'a mut Vec<f32>,
+}
+
+impl Attention for Pass<'_> {
+    fn attend(&mut self, layer: usize, q: Tensor, k: Tensor, v: Tensor) -> Result<Tensor> {
+        match self.cache.on_host() {
+            true => self.on_host(layer, &q, &k, &v),
+            false => self.on_device(layer, &q, &k, &v),
+        }
+    }
+}
+
+impl Pass<'_> {
+    fn on_host(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+        let layout = *self.cache.layout();
+        let (q_width, width) = (layout.heads * layout.head_dim, layout.width());
+        let (queries, keys, values) = (numbers(q)?, numbers(k)?, numbers(v)?);
+        let mut out = vec![0.0; queries.len()];
+        for item in &mut self.items {
+            let tail = item.tail()?;
+            let rows = item.start * width..(item.start + item.n) * width;
+            self.cache.host_mut(tail.store)?.write(layer, tail.len, &keys[rows.clone()], &values[rows]);
+        }
+        for item in &mut self.items {
+            let rows = item.start * q_width..(item.start + item.n) * q_width;
+            let out = &mut out[rows.clone()];
+            if item.n > FEW {
+                let mixed = many(self.cache, item, layer, q, k, v)?;
+                out.copy_from_slice(&numbers(&mixed)?);
+                continue;
+            }
+            let mut chain = item
+                .links
+                .iter()
+                .map(|l| Ok(self.cache.host(l.store)?.run(layer, l.len)))
+                .collect::<Result<Vec<Run<'_>>>>()?;
+            for (q, out) in queries[rows].chunks_exact(q_width).zip(out.chunks_exact_mut(q_width)) {
+                if let Some(own) = chain.last_mut() {
+                    own.len += 1;
+                }
+                kernel::attend(&layout, q, &chain, self.scores, out);
+            }
+        }
+        self.cache.tensor(&out, &q.size()).op("attention")
+    }
+
+    fn on_device(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+        let mut mixed = Vec::with_capacity(self.items.len());
+        for item in &mut self.items {
+            let rows = |t: &Tensor| t.f_narrow(0, item.start as i64, item.n as i64).op("rows");
+            let (q, k, v) = (rows(q)?, rows(k)?, rows(v)?);
+            let tail = item.tail()?;
+            self.cache.device_mut(tail.store)?.write(layer, tail.len, &k, &v)?;
+            let (mut keys, mut values) = (Vec::new(), Vec::new());
+            for (index, link) in item.links.iter().enumerate() {
+                let len = if index + 1 == item.links.len() { link.len + item.n } else { link.len };
+                if let Some([k, v]) = self.cache.device(link.store)?.run(layer, len)? {
+                    keys.push(k);
+                    values.push(v);
+                }
+            }
+            let join = |mut runs: Vec<Tensor>| match runs.len() {
+                1 => Ok(runs.remove(0)),
+                _ => Tensor::f_cat(&runs, 0).op("cached past"),
+            };
+            let (keys, values) = (join(keys)?, join(values)?);
+            let mask = if item.n == 1 || item.past == 0 { None } else { Some(item.mask(&q)?) };
+            mixed.push(scaled_dot_product(&q, &keys, &values, mask.as_ref(), item.n > 1 && item.past == 0)?);
+        }
+        Tensor::f_cat(&mixed, 0).op("attention")
+    }
+}
+
+/// Many new tokens of one sequence, by libtorch: `[n, heads, head_dim]`.
+fn many(cache: &Cache, item: &mut Item, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let rows = |t: &Tensor| t.f_narrow(0, item.start as i64, item.n as i64).op("rows");
+    let (q, k, v) = (rows(q)?, rows(k)?, rows(v)?);
+    if item.past == 0 {
+        return scaled_dot_product(&q, &k, &v, None, true);
+    }
+    let layout = cache.layout();
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    for link in &item.links {
+        cache.host(link.store)?.rows(layer, link.len, &mut keys, &mut values);
+    }
+    let shape = [item.past as i64, layout.kv_heads as i64, layout.head_dim as i64];
+    let join = |past: &[f32], new: &Tensor| {
+        cache.tensor(past, &shape).and_then(|p| Tensor::f_cat(&[&p, new], 0)).op("cached past")
+    };
+    let (keys, values) = (join(&keys, &k)?, join(&values, &v)?);
+    let mask = item.mask(&q)?;
+    scaled_dot_product(&q, &keys, &values, Some(&mask), false)
+}
+
+/// The numbers of a tensor, row-major, in f32.
+pub(super) fn numbers(t: &Tensor) -> Result<Vec<f32>> {
+    let mut numbers = vec![0.0; t.numel()];
+    let plain = t.f_to_kind(Kind::Float).and_then(|t| t.f_contiguous()).op("to float32")?;
+    plain.f_copy_data(&mut numbers, t.numel()).op("to float32")?;
+    Ok(numbers)
+}

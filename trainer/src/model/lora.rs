@@ -1,0 +1,102 @@
+//! Low-rank adapters (LoRA, <https://arxiv.org/abs/2106.09685>): `y = x Wᵀ + (alpha / rank) · (x Aᵀ) Bᵀ` with W frozen.
+//!
+//! A `[rank, in]` begins uniform in ±1/√in (Kaiming with a = √5, as PEFT does), B `[out, rank]` at zero, so a new
+//! adapter changes nothing. Adapters are float32 whatever the kind of the base. Not here: dropout (0 only), DoRA,
+//! rank-stabilised scaling, reading and writing PEFT's adapter files.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::init::uniform_tensor;
+use super::names::PROJECTIONS;
+use crate::error::{Error, Result, TensorResult};
+
+/// Which projections get an adapter, and how large.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoraConfig {
+    /// Rank of the update. Default 16.
+    pub rank: usize,
+    /// The update is multiplied by `alpha / rank`. Default 32.
+    pub alpha: f64,
+    /// Probability of dropping an input of the adapter. Only 0, the default, is supported.
+    pub dropout: f64,
+    /// Names of projections. Default: all of `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj`,
+    /// `down_proj`.
+    pub targets: Vec<String>,
+}
+
+impl Default for LoraConfig {
+    fn default() -> Self {
+        let targets = PROJECTIONS.iter().map(|(_, name)| name.to_string()).collect();
+        LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets }
+    }
+}
+
+impl LoraConfig {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    /// [`Error::Usage`], naming the field.
+    pub fn check(&self) -> Result<()> {
+        let known = PROJECTIONS.map(|(_, name)| name);
+        if self.rank == 0 {
+            return Err(Error::Usage("lora.rank is 0; expected at least 1".into()));
+        }
+        if !self.alpha.is_finite() {
+            return Err(Error::Usage(format!("lora.alpha is {}; expected a finite number", self.alpha)));
+        }
+        if self.dropout != 0.0 {
+            return Err(Error::Usage(format!("lora.dropout is {}; only 0 is supported", self.dropout)));
+        }
+        if self.targets.is_empty() {
+            return Err(Error::Usage(format!("lora.targets is empty; expected some of {}", known.join(", "))));
+        }
+        match self.targets.iter().find(|t| !known.contains(&t.as_str())) {
+            Some(unknown) => Err(Error::Usage(format!("lora.targets: {unknown:?} is not one of {}", known.join(", ")))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The adapter of one linear layer.
+#[derive(Debug)]
+pub(super) struct Adapter {
+    /// `[rank, in]` f32, requires grad.
+    pub(super) a: Tensor,
+    /// `[out, rank]` f32, requires grad.
+    pub(super) b: Tensor,
+    scale: f64,
+}
+
+impl Adapter {
+    /// A new adapter for the layer `name` of shape `[out, in]`.
+    pub(super) fn new(
+        name: &str,
+        (out, inner): (i64, i64),
+        config: &LoraConfig,
+        seed: u64,
+        device: Device,
+    ) -> Result<Adapter> {
+        let rank = config.rank as i64;
+        let bound = 1.0 / (inner as f64).sqrt();
+        let a = uniform_tensor(&[rank, inner], bound, seed, &format!("{name}.lora_A.weight"), device)?;
+        let b = Tensor::f_zeros([out, rank], (Kind::Float, device)).op("adapter")?;
+        let leaf = |t: Tensor| t.f_set_requires_grad(true).op("adapter");
+        Ok(Adapter { a: leaf(a)?, b: leaf(b)?, scale: config.alpha / config.rank as f64 })
+    }
+
+    /// `plain + scale · (x Aᵀ) Bᵀ`, in the kind of `plain`.
+    pub(super) fn add_to(&self, mut plain: Tensor, x: &Tensor) -> Result<Tensor> {
+        let mut add = || {
+            let low = x.f_to_kind(Kind::Float)?.f_linear(&self.a, None::<&Tensor>)?.f_mul_scalar(self.scale)?;
+            plain.f_add_(&low.f_linear(&self.b, None::<&Tensor>)?.f_to_kind(plain.f_kind()?)?)
+        };
+        add().op("adapter")
+    }
+
+    /// What the adapter adds to the weight: `scale · B A`, `[out, in]` f32.
+    pub(super) fn delta(&self) -> Result<Tensor, TchError> {
+        self.b.f_mm(&self.a)?.f_mul_scalar(self.scale)
+    }
+}

@@ -1,0 +1,30 @@
+//! Root-mean-square norm (<https://arxiv.org/abs/1910.07467>): `x / √(mean(x²) + eps) · weight` over the last dimension.
+//!
+//! Computed in float32 whatever the kind of `x`, rounded to the kind of `x`, then multiplied by the weight: the order
+//! of `transformers`.
+
+use tch::{Kind, Tensor};
+
+use crate::error::{Result, TensorResult};
+
+#[derive(Debug)]
+pub(super) struct RmsNorm {
+    pub(super) name: String,
+    /// `[width]`.
+    pub(super) weight: Tensor,
+    pub(super) eps: f64,
+}
+
+impl RmsNorm {
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let normed = || {
+            let width = self.weight.size();
+            if x.f_kind()? == Kind::Float {
+                return x.f_rms_norm(&width, Some(&self.weight), self.eps);
+            }
+            let wide = x.f_to_kind(Kind::Float)?.f_rms_norm(&width, None::<&Tensor>, self.eps)?;
+            wide.f_to_kind(x.f_kind()?)?.f_mul(&self.weight)
+        };
+        normed().op("rms_norm")
+    }
+}

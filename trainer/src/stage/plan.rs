@@ -1,0 +1,72 @@
+//! What a run would do, in a few lines: printed before it starts and by `--dry-run`.
+
+use crate::config::{Run, StageName};
+use crate::error::Result;
+use crate::model::Model;
+use crate::workshop::Workshop;
+use std::fmt::Write;
+
+/// The plan of a run as text.
+///
+/// # Errors
+/// When a conversation cannot be tokenised.
+pub fn plan(run: &Run, workshop: &Workshop, model: &Model) -> Result<String> {
+    let mut text = String::new();
+    let config = model.config();
+    let trained: i64 = model.trainable().iter().map(|p| p.tensor.numel() as i64).sum();
+    let _ = writeln!(
+        text,
+        "model: {} layers, {} wide, {} tokens, {:.2} M weights trained, {:?} on {:?}",
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.vocab_size,
+        trained as f64 / 1e6,
+        model.dtype(),
+        model.device(),
+    );
+    for stage in &run.stages {
+        let line = match stage {
+            StageName::Sft => sft(run, workshop)?,
+            StageName::Dpo => dpo(workshop)?,
+            StageName::Dapo => dapo(run),
+        };
+        let _ = writeln!(text, "{}: {line}", stage.as_str());
+    }
+    Ok(text.trim_end().to_string())
+}
+
+fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
+    let (mut trees, mut tokens, mut targets) = (0, 0, 0);
+    for trajectory in &workshop.dataset.train {
+        for tree in workshop.sft_trees(trajectory)?.trees {
+            (trees, tokens, targets) = (trees + 1, tokens + tree.tree.len(), targets + tree.tree.targets());
+        }
+    }
+    let steps = run.sft.epochs * usize::div_ceil(trees, run.sft.batch_trajectories);
+    Ok(format!("{steps} steps over {trees} conversations of {tokens} tokens ({targets} targets), {} epochs", run.sft.epochs))
+}
+
+fn dpo(workshop: &Workshop) -> Result<String> {
+    let (mut pairs, mut tokens) = (0, 0);
+    for trajectory in &workshop.dataset.train {
+        for tree in workshop.pair_trees(trajectory)?.trees {
+            (pairs, tokens) = (pairs + tree.pairs.len(), tokens + tree.tree.len());
+        }
+    }
+    let run = &workshop.run.dpo;
+    Ok(format!("{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}", run.batch_pairs, run.epochs, run.beta))
+}
+
+fn dapo(run: &Run) -> String {
+    let d = &run.dapo;
+    let rewards: Vec<String> = d.rewards.iter().map(|r| format!("{} × {}", r.weight, r.name)).collect();
+    format!(
+        "{} steps of {} groups of {} learners, up to {} submissions of {} tokens each; reward {}",
+        d.steps,
+        d.groups,
+        d.group_size,
+        d.turns,
+        d.max_new_tokens,
+        rewards.join(" + "),
+    )
+}

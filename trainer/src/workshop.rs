@@ -1,0 +1,241 @@
+//! What every command opens first: the sandbox, the course, the data, the tokenizer; and how a model is got and kept.
+//!
+//! A [`Workshop`] joins the rooms that turn a configuration into trees of tokens, so that stages, evaluation and
+//! simulation build the same conversation from the same trajectory.
+
+use crate::config::{Dtype, InitArchitecture, ModelSettings, Run, SandboxSettings};
+use crate::dialogue::{Conversation, Dialogue, Limits, Role};
+use crate::error::{Error, Result};
+use crate::generate::RngKey;
+use crate::model::{Model, ModelConfig};
+use crate::monitor::Progress;
+use crate::rollout::{Rollout, Start};
+use crate::tokens::{
+    ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees,
+};
+use crate::traces::{self, Dataset, Trajectory, pairs};
+use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tch::{Device, Kind};
+
+/// The sandbox, the course and the data of a run.
+pub struct Workshop {
+    /// The configuration.
+    pub run: Run,
+    /// Problems and tests.
+    pub course: Course,
+    /// Grades.
+    pub pool: Pool,
+    /// Trajectories, split.
+    pub dataset: Dataset,
+    /// Trajectories to turns.
+    pub dialogue: Dialogue,
+    /// Turns to tokens.
+    pub renderer: Renderer,
+}
+
+/// Opens the sandbox and reads the course and the data: what can be done without a tokenizer.
+///
+/// # Errors
+/// Whatever is wrong with the course or the logs; the sandbox's own.
+pub fn open_data(run: &Run) -> Result<(Course, Pool, Dataset)> {
+    let course = Course::load(&run.data.course)?;
+    let pool = open_pool(&run.sandbox)?;
+    let progress = Progress::new("grading the logs", None);
+    let dataset = traces::load(&run.data, &course, &pool, run.seed, &|done, total| progress.set(done, total))?;
+    progress.finish();
+    Ok((course, pool, dataset))
+}
+
+fn open_pool(settings: &SandboxSettings) -> Result<Pool> {
+    let options = EngineOptions {
+        memory_mb: settings.memory_mb,
+        timeout_ms: settings.timeout_ms,
+        ..EngineOptions::default()
+    };
+    Ok(Pool::new(Engine::open(&options)?, settings.threads)?)
+}
+
+impl Workshop {
+    /// Opens everything. `saved` is the run folder's own tokenizer, used when it is there.
+    ///
+    /// # Errors
+    /// What is wrong with course, logs or tokenizer.
+    pub fn open(run: &Run, saved: Option<&Path>) -> Result<Self> {
+        let (course, pool, dataset) = open_data(run)?;
+        let dialogue = Dialogue::new(&run.dialogue);
+        let tokenizer = match (saved.filter(|p| p.exists()), &run.tokenizer.path, &run.model.path) {
+            (Some(path), _, _) | (None, Some(path), _) | (None, None, Some(path)) => Tokenizer::load(path)?,
+            (None, None, None) => train_tokenizer(run, &dialogue, &course, &dataset)?,
+        };
+        let renderer = Renderer::new(Arc::new(tokenizer), run.tokenizer.template)?;
+        Ok(Workshop { run: run.clone(), course, pool, dataset, dialogue, renderer })
+    }
+
+    /// The model that the run starts from.
+    ///
+    /// # Errors
+    /// What is wrong with the model's folder, or with it and the tokenizer together.
+    pub fn base_model(&self) -> Result<Model> {
+        let settings = &self.run.model;
+        let mut model = match &settings.path {
+            Some(path) => self.load_model(path)?,
+            None => {
+                let config = init_config(settings, &self.renderer, self.run.dialogue.max_tokens)?;
+                Model::init(config, self.run.seed, kind(settings.dtype), device())?
+            }
+        };
+        if let Some(lora) = &settings.lora {
+            model.add_lora(lora, self.run.seed)?;
+        }
+        Ok(model)
+    }
+
+    /// A model folder, checked against the tokenizer.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; when the tokenizer has more entries than the model.
+    pub fn load_model(&self, path: &Path) -> Result<Model> {
+        let model = Model::load(path, kind(self.run.model.dtype), device())?;
+        let (have, need) = (model.config().vocab_size, self.renderer.tokenizer().vocab_size() as i64);
+        if have < need {
+            let message = format!("the model knows {have} tokens, the tokenizer has {need}: they do not belong together");
+            return Err(Error::model(path, message));
+        }
+        Ok(model)
+    }
+
+    /// Saves weights, configuration and tokenizer as a folder that `transformers` loads.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn save_model(&self, model: &Model, dir: &Path) -> Result<()> {
+        model.save(dir)?;
+        self.renderer.tokenizer().save(dir, self.renderer.template())
+    }
+
+    /// The problem of a trajectory.
+    ///
+    /// # Errors
+    /// When the course does not have it.
+    pub fn problem(&self, id: &str) -> Result<&Arc<Problem>> {
+        self.course.problem(id).ok_or_else(|| Error::Usage(format!("there is no problem `{id}` in the course")))
+    }
+
+    /// A trajectory as a conversation.
+    ///
+    /// # Errors
+    /// When the course does not have its problem.
+    pub fn conversation(&self, trajectory: &Trajectory) -> Result<Conversation> {
+        Ok(self.dialogue.conversation(trajectory, self.problem(&trajectory.problem)?))
+    }
+
+    fn transcript(&self, trajectory: &Trajectory) -> Result<Transcript> {
+        Transcript::new(&self.renderer, &self.conversation(trajectory)?)
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = &self.run.dialogue;
+        Limits { max_tokens: settings.max_tokens, reserve_tokens: settings.reserve_tokens }
+    }
+
+    /// The trees in which every submission of a trajectory is a target once; more than one when it is too long.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub fn sft_trees(&self, trajectory: &Trajectory) -> Result<ConversationTrees> {
+        let first_target = usize::from(!self.run.sft.train_first_submission);
+        conversation_trees(&self.transcript(trajectory)?, self.limits(), first_target)
+    }
+
+    /// The preference pairs of a trajectory.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub fn pair_trees(&self, trajectory: &Trajectory) -> Result<PairTrees> {
+        let settings = &self.run.dpo;
+        let pairs = pairs(trajectory, settings.pairs, settings.max_pairs_per_trajectory, self.run.seed);
+        pair_trees(&self.transcript(trajectory)?, &pairs, self.limits())
+    }
+
+    /// What a rollout looks like from the preamble on: the turns before it, and its own, with the grader's answers.
+    ///
+    /// # Errors
+    /// As [`Workshop::conversation`].
+    pub fn told(&self, trajectory: &Trajectory, position: usize, rollout: &Rollout) -> Result<Vec<(Role, String)>> {
+        let conversation = self.conversation(trajectory)?;
+        let before = conversation.turns.into_iter().filter(|t| t.step.is_none_or(|step| step < position));
+        let mut turns: Vec<(Role, String)> = before.map(|t| (t.role, t.text)).collect();
+        for turn in &rollout.turns {
+            turns.push((Role::Assistant, turn.text.clone()));
+            turns.extend(turn.report.is_some().then(|| (Role::User, turn.feedback.clone())));
+        }
+        Ok(turns)
+    }
+
+    /// The start after `position` submissions of a trajectory; `None` when not even its preamble fits.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub fn start(&self, trajectory: &Trajectory, position: usize, key: RngKey) -> Result<Option<Start>> {
+        let prompt = self.transcript(trajectory)?.prompt(position, self.limits());
+        let problem = self.problem(&trajectory.problem)?.clone();
+        Ok(prompt.map(|prompt| Start { prompt: prompt.tokens, problem, key }))
+    }
+}
+
+/// Precision as libtorch names it.
+pub fn kind(dtype: Dtype) -> Kind {
+    match dtype {
+        Dtype::Float32 => Kind::Float,
+        Dtype::Bfloat16 => Kind::BFloat16,
+    }
+}
+
+/// The first CUDA device where libtorch has one, else the processor.
+pub fn device() -> Device {
+    Device::cuda_if_available()
+}
+
+fn train_tokenizer(run: &Run, dialogue: &Dialogue, course: &Course, dataset: &Dataset) -> Result<Tokenizer> {
+    let mut texts = Vec::new();
+    for trajectory in &dataset.train {
+        if let Some(problem) = course.problem(&trajectory.problem) {
+            texts.extend(dialogue.conversation(trajectory, problem).turns.into_iter().map(|t| t.text));
+        }
+    }
+    Tokenizer::train(texts.iter().map(String::as_str), run.tokenizer.train_vocab_size)
+}
+
+fn init_config(settings: &ModelSettings, renderer: &Renderer, max_tokens: usize) -> Result<ModelConfig> {
+    let shape = &settings.init;
+    let model_type = match shape.architecture {
+        InitArchitecture::Qwen3 => "qwen3",
+        InitArchitecture::Qwen2 => "qwen2",
+        InitArchitecture::Llama => "llama",
+    };
+    let json = json!({
+        "model_type": model_type,
+        "vocab_size": renderer.tokenizer().vocab_size(),
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.intermediate_size,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "max_position_embeddings": max_tokens,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": true,
+        "hidden_act": "silu",
+        "eos_token_id": renderer.stop(),
+    });
+    ModelConfig::from_json(&json, Path::new("model.init"))
+}
+
+/// Where the model of a stage lies in a run's folder; `base` is the one that the run started from.
+pub fn model_folder(run_folder: &Path, stage: &str) -> PathBuf {
+    run_folder.join("models").join(stage)
+}
