@@ -2,6 +2,7 @@
 
 use super::{Renderer, Tokenizer};
 use crate::config::Template;
+use crate::dialogue::{Conversation, Role, Turn, fence};
 use std::sync::{Arc, LazyLock};
 
 /// A few programs and the grader's words.
@@ -25,4 +26,14 @@ pub(crate) fn tokenizer() -> Arc<Tokenizer> {
 /// A renderer over it.
 pub(crate) fn renderer(template: Template) -> Renderer {
     Renderer::new(tokenizer(), template).unwrap()
+}
+
+/// A conversation of these programs, with short feedback.
+pub(crate) fn conversation(programs: &[&str]) -> Conversation {
+    let mut turns = vec![Turn::preamble(Role::System, "new"), Turn::preamble(Role::User, "the task")];
+    for (i, program) in programs.iter().enumerate() {
+        turns.push(Turn { role: Role::Assistant, text: fence(program), step: Some(i) });
+        turns.push(Turn { role: Role::User, text: format!("Grade: {i}"), step: Some(i) });
+    }
+    Conversation { student: "s".into(), problem: "p".into(), turns }
 }

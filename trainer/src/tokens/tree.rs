@@ -8,6 +8,7 @@
 //! `j <= i && i < end[j]`, with `end[j]` the end of j's subtree. The position of a token is its depth.
 
 use crate::error::{Error, Result};
+use std::ops::Range;
 
 /// A segment of one tree, in order of insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,6 +99,17 @@ impl TokenTree {
     /// Number of target tokens over all spans.
     pub fn targets(&self) -> usize {
         self.spans.iter().map(|s| s.len).sum()
+    }
+
+    /// Where the log-probs of each span are among [`FlatTree::edges`], in the order of the spans.
+    pub fn edge_ranges(&self) -> Vec<Range<usize>> {
+        let mut end = 0;
+        let range = |span: &Span| {
+            let start = end;
+            end += span.len;
+            start..end
+        };
+        self.spans.iter().map(range).collect()
     }
 
     /// Number of tokens.
