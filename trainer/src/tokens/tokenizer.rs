@@ -24,6 +24,7 @@ pub struct Tokenizer {
     pub(super) config: serde_json::Map<String, serde_json::Value>,
     /// Ids and texts of tokens that no plain text may turn into.
     markers: Vec<(u32, String)>,
+    vocab_size: usize,
     path: PathBuf,
 }
 
@@ -75,7 +76,8 @@ impl Tokenizer {
             .add_special_tokens(added.into_iter().map(|(_, token)| token.special(true)))
             .map_err(|e| Error::model(&path, e.to_string()))?;
         inner.set_encode_special_tokens(true);
-        let tokenizer = Tokenizer { inner, json, config, markers, path };
+        let vocab_size = inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1);
+        let tokenizer = Tokenizer { inner, json, config, markers, vocab_size, path };
         tokenizer.check()?;
         Ok(tokenizer)
     }
@@ -135,7 +137,7 @@ impl Tokenizer {
 
     /// Rows that an embedding needs: the largest id plus one.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
+        self.vocab_size
     }
 
     /// The id of a token, marker or not.
