@@ -7,7 +7,7 @@
 //! | [`step`] | how close is one simulated submission to the student's own next one |
 //! | [`trajectory`] | how closely does a whole rollout track the student |
 //! | [`group`] | do several rollouts from one start vary as students do |
-//! | [`compose`] | rewards by name, weighted, with their breakdown |
+//! | [`mod@compose`] | rewards by name, weighted, with their breakdown |
 //! | [`metrics`] | coverage, grade proximity and their joint forms, for evaluation tables |
 //!
 //! The plain data all of them take is in [`view`]. Grades are floats in 0..=100 and are never rounded here, except
