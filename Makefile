@@ -1,12 +1,13 @@
 # Novice: every task of a developer or a newcomer. `make` alone lists them.
 #
 # Everything is built in the release profile, so that dependencies are compiled once for the demo, the tests and use.
-# After the set-up nothing here needs a network.
+# After the set-up nothing here needs a network. An exported LIBTORCH is used (scripts/setup.sh).
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
 
 CARGO ?= cargo
 FLAGS := --release --locked --offline
@@ -31,12 +32,12 @@ build: setup ## Build the novice binary (the first time: several minutes)
 	@$(CARGO) build $(FLAGS) --package novice
 
 demo: build ## Train, evaluate and watch a small learner on the embedded course (at most 10 minutes after the build)
-	@echo "== demo: train, evaluate, simulate; results go to runs/demo" >&2
+	@echo "== demo; results go to runs/demo" >&2
 	@$(DEMO)
 
 newcaledonia: build ## The same on real submissions: make newcaledonia DATA=folder (under an hour)
 	@test -e "$(DATA)" || { echo "error: $(DATA) does not exist; say where the data are: make newcaledonia DATA=folder" >&2; exit 2; }
-	@echo "== newcaledonia: results go to runs/newcaledonia" >&2
+	@echo "== newcaledonia; results go to runs/newcaledonia" >&2
 	@$(NEWCALEDONIA)
 
 test: setup fmt lint doc unit deny ## Everything that must hold: format, lints, documentation, tests, licences
@@ -58,6 +59,7 @@ doc: ## Build the documentation, warnings denied
 
 unit: ## Run the tests
 	@echo "== tests" >&2
+	@$(CARGO) build $(FLAGS) --workspace --bins --tests # the end-to-end tests start the binary
 	@$(CARGO) test $(FLAGS) --workspace
 
 deny: ## Licences, bans and sources of all dependencies, where cargo-deny is installed
@@ -69,6 +71,7 @@ deny: ## Licences, bans and sources of all dependencies, where cargo-deny is ins
 
 test-long: setup ## Run the tests that take minutes as well
 	@echo "== tests, long ones included" >&2
+	@$(CARGO) build $(FLAGS) --workspace --bins --tests
 	@$(CARGO) test $(FLAGS) --workspace -- --include-ignored
 
 clean: ## Remove what was built (runs and libtorch stay)

@@ -77,7 +77,10 @@ def loads(folder):
     code = "import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_LAZY)"
     library = os.path.join(os.path.abspath(folder), "lib", ROOTS[0])
     result = subprocess.run([sys.executable, "-c", code, library], capture_output=True, text=True, check=False)
-    return None if result.returncode == 0 else (result.stderr.strip().splitlines() or ["no message"])[-1]
+    if result.returncode == 0:
+        return None
+    silent = f"lib/{ROOTS[0]} cannot be loaded (status {result.returncode}); it may be cut off"
+    return (result.stderr.strip().splitlines() or [silent])[-1]
 
 
 def unusable(folder):

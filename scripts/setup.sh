@@ -3,8 +3,9 @@
 #
 #   scripts/setup.sh
 #
-# Run it as often as you like: what is there is used, and then nothing touches the network. An exported LIBTORCH (a full
-# libtorch for CUDA, say) and an active virtual environment are used as they are; neither is changed.
+# Run it as often as you like: what is there is used, and then nothing touches the network. An active virtual
+# environment is used as it is, never changed. So is an exported LIBTORCH: for CUDA, install the full torch of the version
+# that scripts/libtorch.py names (pip install torch==…) and export LIBTORCH=…/site-packages/torch.
 # The sandbox's Python interpreter comes with the project, in sandbox/guest/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +26,8 @@ fi
 python=python3
 if [ -n "${VIRTUAL_ENV:-}" ] && [ -x "$VIRTUAL_ENV/bin/python" ]; then python=$VIRTUAL_ENV/bin/python; fi
 command -v "$python" > /dev/null || fail 'python3 is not installed; install Python 3.8 or newer with pip (Debian, Ubuntu: apt-get install python3-pip)'
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' || fail "$python is older than 3.8; install a newer Python 3"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' \
+    || fail "$python does not run, or is older than 3.8: $("$python" --version 2>&1 | tail -n1); install Python 3.8 or newer"
 
 cxx=
 for candidate in "${CXX:-}" c++ g++ clang++; do
@@ -48,11 +50,11 @@ fi
 
 # --- crates ----------------------------------------------------------------------------------------------------------
 printf '== set-up: crates\n' >&2
-host=$(rustc -vV | sed -n 's/^host: //p')
-if cargo fetch --locked --offline --target "$host" > /dev/null 2>&1; then
+# All platforms' crates, not only this one's: tools that read the whole graph (cargo deny, editors) ask for them.
+if cargo fetch --locked --offline > /dev/null 2>&1; then
     say 'all there'
 else
     say 'fetching what Cargo.lock names'
-    CARGO_NET_OFFLINE=false cargo fetch --locked --target "$host" \
+    CARGO_NET_OFFLINE=false cargo fetch --locked \
         || fail 'cargo could not fetch the crates (see above); this needs a network connection once'
 fi

@@ -6,17 +6,20 @@
 //! | [`similarity`] | how much of one program is left in another |
 //! | [`step`] | how close is one simulated submission to the student's own next one |
 //! | [`trajectory`] | how closely does a whole rollout track the student |
-//! | [`compose`] | rewards by name, weighted, with their breakdown |
+//! | [`group`] | do several rollouts from one start vary as students do |
+//! | [`mod@compose`] | rewards by name, weighted, with their breakdown |
 //! | [`metrics`] | coverage, grade proximity and their joint forms, for evaluation tables |
 //!
 //! The plain data all of them take is in [`view`]. Grades are floats in 0..=100 and are never rounded here, except
 //! where a published formula rounds them and says so.
 
 pub mod compose;
+pub mod group;
 pub mod metrics;
 pub mod python;
 pub mod similarity;
 pub mod step;
+mod track;
 pub mod trajectory;
 pub mod view;
 

@@ -1,8 +1,8 @@
 //! Python programs as programs: the one room of this crate that knows the parser.
 //!
 //! * [`parses`] says whether Python would compile the text.
-//! * [`normal_form`] maps programs that differ only in what cannot matter to one value ([`scopes`] finds the names,
-//!   [`rename`] gives them canonical ones).
+//! * [`normal_form`] maps programs that differ only in what cannot matter to one value (`scopes` finds the names,
+//!   `rename` gives them canonical ones).
 //! * [`published_normal_form`] reproduces the normaliser of the published pipeline, defects included.
 //! * [`local_names`] lists the names that can be changed without changing the program.
 //! * [`words`] cuts any text, broken or not, into tokens.

@@ -1,7 +1,7 @@
 //! How much of one program is left in another.
 //!
 //! [`edit_similarity`] is the normalised token edit similarity `1 - Levenshtein(a, b) / max(|a|, |b|)` over
-//! [`words`](crate::python::words): symmetric, in 0..=1, and 1 exactly when the words are equal. The published code defines the
+//! [`words`]: symmetric, in 0..=1, and 1 exactly when the words are equal. The published code defines the
 //! same distance and never reports it (`scripts/results.py`); there, programs that do not parse count as maximally far,
 //! here they are cut into words like any other. [`line_diff`] counts lines for tables and plots.
 //! Neither looks at meaning: see [`normal_form`](crate::python::normal_form) for that.

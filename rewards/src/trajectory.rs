@@ -19,15 +19,16 @@
 //! student copied; never solving loses the moment and the grades after the student's solution; solving at once loses
 //! the moment and the grades before it. The tests hold these to constructed trajectories.
 //!
+//! It measures the distance to one student's path. A policy that must guess which path comes earns most by a path in the
+//! middle of them; [`crate::group`] has the form that earns most by guessing in the right proportions.
+//!
 //! It does not compare the programs' text with the student's: that is the step reward's business.
 
 mod moment;
-mod track;
 
-use crate::similarity::edit_size;
 use crate::step::STEADY_TEST;
+use crate::track::Track;
 use crate::view::{RewardInput, Status, grade_closeness, outcome};
-use track::Track;
 
 /// The trajectory reward and its components, all in 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,18 +112,13 @@ fn agreement(ours: &[bool], theirs: &[bool], weights: &[f64]) -> Option<f64> {
 }
 
 /// Likeness of two edit sizes, in 0..=1; a learner that submitted nothing is unlike one that did.
-fn size_likeness(ours: Option<f64>, theirs: Option<f64>) -> f64 {
+pub(crate) fn size_likeness(ours: Option<f64>, theirs: Option<f64>) -> f64 {
     match (ours, theirs) {
         (Some(a), Some(b)) if a == b => 1.0,
         (Some(a), Some(b)) => (a.min(b) / a.max(b)).sqrt(),
         (None, None) => 1.0,
         _ => 0.0,
     }
-}
-
-/// The size of the edit from one program to the next; from nothing, it is 1.
-fn edit_from(before: Option<&str>, program: &str) -> f64 {
-    before.map_or(1.0, |before| edit_size(before, program))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::dialogue::{Conversation, Dialogue, Limits, Role};
 use crate::error::{Error, Result};
 use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
-use crate::monitor::Progress;
+use crate::monitor::Counter;
 use crate::rollout::{Rollout, Start};
 use crate::tokens::{
     ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees,
@@ -28,6 +28,8 @@ pub struct Workshop {
     pub course: Course,
     /// Grades.
     pub pool: Pool,
+    /// Hash of the sandbox's guest.
+    pub guest: String,
     /// Trajectories, split.
     pub dataset: Dataset,
     /// Trajectories to turns.
@@ -40,22 +42,24 @@ pub struct Workshop {
 ///
 /// # Errors
 /// Whatever is wrong with the course or the logs; the sandbox's own.
-pub fn open_data(run: &Run) -> Result<(Course, Pool, Dataset)> {
+pub fn open_data(run: &Run) -> Result<(Course, Pool, String, Dataset)> {
     let course = Course::load(&run.data.course)?;
-    let pool = open_pool(&run.sandbox)?;
-    let progress = Progress::new("grading the logs", None);
+    let (pool, guest) = open_pool(&run.sandbox)?;
+    let progress = Counter::new("grading the logs", None);
     let dataset = traces::load(&run.data, &course, &pool, run.seed, &|done, total| progress.set(done, total))?;
     progress.finish();
-    Ok((course, pool, dataset))
+    Ok((course, pool, guest, dataset))
 }
 
-fn open_pool(settings: &SandboxSettings) -> Result<Pool> {
+fn open_pool(settings: &SandboxSettings) -> Result<(Pool, String)> {
     let options = EngineOptions {
         memory_mb: settings.memory_mb,
         timeout_ms: settings.timeout_ms,
         ..EngineOptions::default()
     };
-    Ok(Pool::new(Engine::open(&options)?, settings.threads)?)
+    let engine = Engine::open(&options)?;
+    let guest = engine.guest_hash().to_string();
+    Ok((Pool::new(engine, threads(settings.threads))?, guest))
 }
 
 impl Workshop {
@@ -64,14 +68,14 @@ impl Workshop {
     /// # Errors
     /// What is wrong with course, logs or tokenizer.
     pub fn open(run: &Run, saved: Option<&Path>) -> Result<Self> {
-        let (course, pool, dataset) = open_data(run)?;
+        let (course, pool, guest, dataset) = open_data(run)?;
         let dialogue = Dialogue::new(&run.dialogue);
-        let tokenizer = match (saved.filter(|p| p.exists()), &run.tokenizer.path, &run.model.path) {
+        let tokenizer = match (saved.filter(|p| p.exists()), run.tokenizer.path.as_deref(), run.model.path.as_deref()) {
             (Some(path), _, _) | (None, Some(path), _) | (None, None, Some(path)) => Tokenizer::load(path)?,
             (None, None, None) => train_tokenizer(run, &dialogue, &course, &dataset)?,
         };
         let renderer = Renderer::new(Arc::new(tokenizer), run.tokenizer.template)?;
-        Ok(Workshop { run: run.clone(), course, pool, dataset, dialogue, renderer })
+        Ok(Workshop { run: run.clone(), course, pool, guest, dataset, dialogue, renderer })
     }
 
     /// The model that the run starts from.
@@ -184,6 +188,11 @@ impl Workshop {
         let problem = self.problem(&trajectory.problem)?.clone();
         Ok(prompt.map(|prompt| Start { prompt: prompt.tokens, problem, key }))
     }
+}
+
+/// `wanted` threads, or one a core for 0.
+pub fn threads(wanted: usize) -> usize {
+    if wanted > 0 { wanted } else { std::thread::available_parallelism().map_or(1, usize::from) }
 }
 
 /// Precision as libtorch names it.

@@ -1,6 +1,6 @@
 //! Likeness of the moment at which two learners solve the problem or stop.
 
-use super::Track;
+use crate::track::Track;
 
 /// In 0..=1. Both solve: `1 - |Δturn| / (H - 1)`, with `H` the longer number of turns. Neither solves: `1 - |Δ turns| / H`.
 /// Only one solves: 0, for never is not late.

@@ -70,6 +70,16 @@ impl RunDir {
         }
     }
 
+    /// Whether a new run could be called so: said before minutes of reading, not after.
+    ///
+    /// # Errors
+    /// As [`RunDir::open`] with [`Existing::Refuse`].
+    pub fn check_free(runs: &Path, name: &str) -> Result<()> {
+        check_name(name)?;
+        let path = runs.join(name);
+        if fs::symlink_metadata(&path).is_ok() { Err(taken(&path)) } else { Ok(()) }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -4,7 +4,8 @@
 //! a pipe. A line that is no submission is answered with an error in its place; the exit status is then 1.
 
 use crate::error::{Error, Result};
-use crate::monitor::Progress;
+use crate::monitor::Counter;
+use crate::workshop::threads;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use novice_sandbox::{Course, Engine, EngineOptions, FeedbackLevel, Outcome, Pool, Ticket};
@@ -38,7 +39,7 @@ pub(super) struct Grade {
     timeout_ms: u64,
     /// Memory limit of a submission.
     #[arg(long, default_value_t = 256)]
-    memory_mb: usize,
+    memory_mb: u32,
     /// Grade equal submissions again instead of remembering their reports.
     #[arg(long)]
     no_cache: bool,
@@ -71,10 +72,10 @@ impl Grade {
         let options = EngineOptions {
             memory_mb: self.memory_mb,
             timeout_ms: self.timeout_ms,
-            result_cache: !self.no_cache,
+            cached_reports: if self.no_cache { 0 } else { EngineOptions::default().cached_reports },
             ..EngineOptions::default()
         };
-        let pool = Pool::new(Engine::open(&options).map_err(Error::from)?, self.threads).map_err(Error::from)?;
+        let pool = Pool::new(Engine::open(&options).map_err(Error::from)?, threads(self.threads)).map_err(Error::from)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let refused = runtime.block_on(self.stream(&course, &pool))?;
         // A reader blocked on a terminal must not keep the process alive.
@@ -137,7 +138,7 @@ fn accept(bytes: &[u8], number: usize, course: &Course, pool: &Pool) -> Answer {
             Answer::Graded { id: line.id, problem: line.problem, ticket }
         }
         None => {
-            let known = course.problems().iter().map(|p| p.id.as_str());
+            let known = course.problems.iter().map(|p| p.id.as_str());
             let near = known.min_by_key(|id| strsim::damerau_levenshtein(id, &line.problem)).unwrap_or_default();
             let message = format!("line {number}: problem: `{}` is not in the course; nearest: `{near}`", line.problem);
             Answer::Refused { id: line.id, message }
@@ -148,17 +149,16 @@ fn accept(bytes: &[u8], number: usize, course: &Course, pool: &Pool) -> Answer {
 /// Writes answers in order; returns how many lines were refused.
 fn write_answers(mut answers: mpsc::Receiver<Answer>, level: FeedbackLevel, total: Option<u64>) -> Result<usize> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let progress = Progress::new("grading", total);
+    let progress = Counter::new("grading", total);
     let (mut refused, mut verdicts) = (0, BTreeMap::<Outcome, usize>::new());
     let mut grades = 0.0;
     while let Some(answer) = answers.blocking_recv() {
         let value = match answer {
             Answer::Graded { id, problem, ticket } => {
-                let report = ticket.wait()?;
+                let report = ticket.wait();
                 *verdicts.entry(report.verdict).or_default() += 1;
                 grades += report.grade;
-                serde_json::to_value(report.line(id, &problem, level))
-                    .map_err(|e| Error::Failed(format!("cannot write a report: {e}")))?
+                report.to_json(id, &problem, level)
             }
             Answer::Refused { id, message } => {
                 refused += 1;
@@ -181,7 +181,7 @@ fn write_answers(mut answers: mpsc::Receiver<Answer>, level: FeedbackLevel, tota
 fn summary(verdicts: &BTreeMap<Outcome, usize>, grades: f64, refused: usize) {
     let graded: usize = verdicts.values().sum();
     for (verdict, count) in verdicts {
-        eprintln!("{:>16} {count:>8} {:>6.1} %", verdict.as_str(), 100.0 * *count as f64 / graded.max(1) as f64);
+        eprintln!("{:>16} {count:>8} {:>6.1} %", verdict.name(), 100.0 * *count as f64 / graded.max(1) as f64);
     }
     if refused > 0 {
         eprintln!("{:>16} {refused:>8}", "not graded");

@@ -40,7 +40,7 @@ impl Cli {
     /// # Errors
     /// Whatever went wrong; [`crate::Error::exit_code`] gives the exit status.
     pub fn run(self) -> anyhow::Result<()> {
-        crate::monitor::init_logging(self.verbose);
+        crate::monitor::init_logging(self.verbose)?;
         match self.command {
             Command::Train(c) => c.run(),
             Command::Evaluate(c) => c.run(),
@@ -87,7 +87,5 @@ fn load_run(path: &std::path::Path, set: &[String]) -> crate::Result<crate::conf
 
 /// Sets libtorch's threads.
 fn use_threads(run: &crate::config::Run) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if run.threads == 0 { cores } else { run.threads };
-    tch::set_num_threads(threads as i32);
+    tch::set_num_threads(crate::workshop::threads(run.threads) as i32);
 }

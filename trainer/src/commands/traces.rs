@@ -16,7 +16,7 @@ pub(super) struct Traces {
 impl Traces {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let run = self.config.load()?;
-        let (_, _, dataset) = open_data(&run)?;
+        let (_, _, _, dataset) = open_data(&run)?;
         if self.json {
             let value = serde_json::json!({"statistics": dataset.statistics, "audit": dataset.audit});
             println!("{value:#}");

@@ -46,7 +46,7 @@ impl Train {
             eprintln!("dry run: nothing was written; the run's folder would be {}", folder.display());
             return Ok(());
         }
-        let versions = Versions::current(Some(workshop.pool.engine().guest_hash().to_string()));
+        let versions = Versions::current(Some(workshop.guest.clone()));
         let yaml = run.to_yaml()?;
         let facts = RunFacts { config_yaml: &yaml, seed: run.seed, versions: &versions };
         let dir = RunDir::open(&run.output, &run.name, existing, &facts)?;

@@ -1,5 +1,6 @@
 //! Settings of the data: where logs come from, what is kept, how learners and problems are split.
 
+use super::SyntheticSettings;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -118,35 +119,4 @@ pub enum SplitBy {
     Problem,
     /// Both: four cells, of which only seen student × seen problem is trained on.
     Novelty,
-}
-
-/// Learners synthesised from reference solutions: mistakes are injected and repaired step by step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SyntheticSettings {
-    /// Number of learners.
-    pub students: usize,
-    /// Problems that each of them works on; 0 for all.
-    pub problems_per_student: usize,
-    /// Longest trajectory.
-    pub max_submissions: usize,
-    /// Chance that a learner sends the same program again, in 0..1.
-    pub resubmission_rate: f64,
-    /// Chance that a learner gives up before the problem is solved, in 0..1 a trajectory.
-    pub give_up_rate: f64,
-    /// Chance that an edit adds a mistake instead of repairing one, in 0..1 a step.
-    pub regression_rate: f64,
-}
-
-impl Default for SyntheticSettings {
-    fn default() -> Self {
-        SyntheticSettings {
-            students: 60,
-            problems_per_student: 0,
-            max_submissions: 10,
-            resubmission_rate: 0.08,
-            give_up_rate: 0.05,
-            regression_rate: 0.12,
-        }
-    }
 }

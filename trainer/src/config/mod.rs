@@ -8,14 +8,18 @@ mod dialogue;
 mod load;
 mod located;
 mod run;
+mod synthetic;
 mod validate;
 
-pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSettings, SyntheticSettings};
+pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSettings};
 pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
 pub use run::{
     DapoSettings, DpoSettings, Dtype, EvaluateSettings, InitArchitecture, InitSettings, ModelSettings, MonitorSettings,
     PairStrategy, SandboxSettings, SftSettings, StageName, WeightedReward,
 };
+
+pub use crate::optimiser::OptimiserSettings;
+pub use synthetic::SyntheticSettings;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -293,7 +293,7 @@ impl Default for EvaluateSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct SandboxSettings {
     /// Memory of an instance.
-    pub memory_mb: usize,
+    pub memory_mb: u32,
     /// Time of a test, counted in fuel.
     pub timeout_ms: u64,
     /// Grading threads; 0 for one a core.

@@ -21,7 +21,6 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     };
     at_least("", "pack_tokens", run.pack_tokens as u64, 64);
     at_least("data.synthetic", "students", run.data.synthetic.students as u64, 2);
-    at_least("data.synthetic", "max_submissions", run.data.synthetic.max_submissions as u64, 1);
     at_least("data.filters", "min_submissions", run.data.filters.min_submissions as u64, 1);
     at_least("dialogue", "max_tokens", run.dialogue.max_tokens as u64, 64);
     at_least("tokenizer", "train_vocab_size", run.tokenizer.train_vocab_size as u64, 300);
@@ -36,6 +35,9 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     at_least("evaluate", "max_new_tokens", run.evaluate.max_new_tokens as u64, 8);
     at_least("sandbox", "memory_mb", run.sandbox.memory_mb as u64, 64);
     at_least("sandbox", "timeout_ms", run.sandbox.timeout_ms, 1);
+    for message in run.data.synthetic.problems() {
+        found.push(problem("data", "synthetic", message));
+    }
     let shape = &run.model.init;
     for (key, value) in [
         ("hidden_size", shape.hidden_size),
@@ -70,9 +72,6 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     };
     share("data.split", "held_out_students", run.data.split.held_out_students, true);
     share("data.split", "held_out_problems", run.data.split.held_out_problems, true);
-    share("data.synthetic", "resubmission_rate", run.data.synthetic.resubmission_rate, false);
-    share("data.synthetic", "give_up_rate", run.data.synthetic.give_up_rate, false);
-    share("data.synthetic", "regression_rate", run.data.synthetic.regression_rate, false);
     share("dapo", "clip_low", run.dapo.clip_low, true);
     let mut not_negative = |section: &str, key: &str, value: f64| {
         if !(value >= 0.0 && value.is_finite()) {

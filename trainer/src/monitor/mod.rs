@@ -11,6 +11,7 @@
 //! that was logged after the checkpoint is cut away first, because it will be logged again ([`ResumeAt`]).
 
 mod conversation;
+mod counter;
 mod events;
 mod lines;
 mod logging;
@@ -20,6 +21,7 @@ mod resume;
 mod stage;
 mod summaries;
 
+pub use counter::Counter;
 pub use conversation::{conversation_markdown, render_conversation};
 pub use logging::init as init_logging;
 pub use progress::{ProgressMode, say};

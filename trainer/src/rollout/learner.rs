@@ -33,7 +33,7 @@ pub struct Turn {
     /// The program in it.
     pub program: Option<String>,
     /// Its grading.
-    pub report: Option<Arc<Report>>,
+    pub report: Option<Report>,
     /// What the learner was told.
     pub feedback: String,
     /// Tokens appended behind the turn: its end, the feedback, the next header. Empty for the last turn.

@@ -34,7 +34,7 @@ impl<'a> RolloutLine<'a> {
         let turns = rollout.turns.iter().map(|t| TurnLine {
             text: &t.text,
             grade: t.report.as_ref().map(|r| r.grade),
-            verdict: t.report.as_ref().map(|r| r.verdict.as_str()),
+            verdict: t.report.as_ref().map(|r| r.verdict.name()),
             feedback: &t.feedback,
             tokens: t.tokens.len(),
         });

@@ -151,7 +151,7 @@ impl Classroom<'_> {
         let drawn = decoder.decode(&requests, &self.sampling, &mut |request, drawn| {
             match self.renderer.body_text(&drawn.tokens) {
                 Ok(text) if drawn.stopped => {
-                    if let Some(program) = extract_program(&text, Unclosed::Refused) {
+                    if let Some(program) = extract_program(&text, Unclosed::Refuse) {
                         let problem = learners[active[request]].problem.clone();
                         let ticket = self.pool.submit(problem, program.to_string());
                         graded[request] = Some((program.to_string(), ticket));
@@ -169,7 +169,7 @@ impl Classroom<'_> {
         for ((&i, drawn), graded) in active.iter().zip(drawn).zip(graded) {
             let learner = &mut learners[i];
             let (program, report) = match graded {
-                Some((program, ticket)) => (Some(program), Some(ticket.wait()?)),
+                Some((program, ticket)) => (Some(program), Some(ticket.wait())),
                 None => (None, None),
             };
             let feedback = report.as_ref().map(|r| self.dialogue.feedback(turn, r));

@@ -357,7 +357,7 @@ impl Stage for Dapo {
         }
         named.push(("loss".into(), loss));
         named.push(("entropy".into(), entropy / drawn as f64));
-        named.extend(metrics.named());
+        named.extend(metrics.iter().map(|(name, value)| (name.to_string(), value)));
         Ok(Update::Apply(named))
     }
 

@@ -211,7 +211,7 @@ impl Stage for Dpo {
             })?;
         }
         let mut named: Named = vec![("loss".into(), total), ("pairs".into(), count as f64), ("epoch".into(), epoch as f64)];
-        named.extend(metrics.named());
+        named.extend(metrics.iter().map(|(name, value)| (name.to_string(), value)));
         Ok(Update::Apply(named))
     }
 
@@ -224,7 +224,7 @@ impl Stage for Dpo {
         }
         let o = objective::dpo(&pairs, &self.loss(), pairs.len() as f64)?;
         let mut named: Named = vec![("loss".into(), o.loss)];
-        named.extend(o.metrics.named());
+        named.extend(o.metrics.iter().map(|(name, value)| (name.to_string(), value)));
         Ok(named)
     }
 }

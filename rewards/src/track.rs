@@ -2,33 +2,33 @@
 
 use std::collections::HashSet;
 
-use super::edit_from;
 use crate::python::normal_form;
+use crate::similarity::edit_size;
 use crate::view::{Start, Status, StepView, clean_grade};
 
 /// What a learner's record says at one turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Point<'a> {
-    pub(super) grade: f64,
-    pub(super) passed: &'a [bool],
-    pub(super) status: Status,
+pub(crate) struct Point<'a> {
+    pub(crate) grade: f64,
+    pub(crate) passed: &'a [bool],
+    pub(crate) status: Status,
     /// Whether the turn's program is one of the learner's earlier ones. Never true of a turn not taken.
-    pub(super) repeats: bool,
+    pub(crate) repeats: bool,
     /// The size of the edit that made the turn's program; `None` for a turn not taken.
-    pub(super) edit_size: Option<f64>,
+    pub(crate) edit_size: Option<f64>,
 }
 
 /// A learner's path.
-pub(super) struct Track<'a> {
+pub(crate) struct Track<'a> {
     points: Vec<Point<'a>>,
     /// The state before the first turn.
     origin: Point<'a>,
     /// The first turn (from 0) with full marks.
-    pub(super) solved: Option<usize>,
+    pub(crate) solved: Option<usize>,
 }
 
 impl<'a> Track<'a> {
-    pub(super) fn new(start: Option<Start<'a>>, steps: &[StepView<'a>]) -> Self {
+    pub(crate) fn new(start: Option<Start<'a>>, steps: &[StepView<'a>]) -> Self {
         let origin = Point {
             grade: start.map_or(0.0, |start| clean_grade(start.grade)),
             passed: start.map_or(&[], |start| start.passed),
@@ -56,15 +56,20 @@ impl<'a> Track<'a> {
     }
 
     /// The number of turns taken.
-    pub(super) fn turns(&self) -> usize {
+    pub(crate) fn turns(&self) -> usize {
         self.points.len()
     }
 
     /// The state at `turn` (from 0); after the last turn, the last state held.
-    pub(super) fn at(&self, turn: usize) -> Point<'a> {
+    pub(crate) fn at(&self, turn: usize) -> Point<'a> {
         match self.points.get(turn) {
             Some(point) => *point,
             None => Point { repeats: false, edit_size: None, ..*self.points.last().unwrap_or(&self.origin) },
         }
     }
+}
+
+/// The size of the edit from one program to the next; from nothing, it is 1.
+fn edit_from(before: Option<&str>, program: &str) -> f64 {
+    before.map_or(1.0, |before| edit_size(before, program))
 }
