@@ -172,6 +172,7 @@ fn configuration(options: &EngineOptions) -> Config {
     config.concurrency_support(false);
     config.memory_init_cow(true);
     config.memory_guaranteed_dense_image_size(256 << 20);
+    config.async_stack_size(WASM_STACK + (1 << 20)); // checked against the other even where nothing is asynchronous
     config.max_wasm_stack(WASM_STACK);
     config.wasm_backtrace_max_frames(None);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
