@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("--- {} {} recorded {grade} {recorded:?}, here {}\n{}\n{}", line["id"], line["problem"], report.grade, line["code"].as_str().unwrap_or_default(), report.feedback(FeedbackLevel::Full));
         }
     }
-    println!("grades equal: {same_grade} of {graded} ({:.3} %)", 100.0 * f64::from(same_grade) / f64::from(graded));
+    println!("grades equal: {same_grade} of {graded} ({:.3} %)", 100.0 * same_grade as f64 / f64::from(graded));
     println!("outcomes equal: {same_tests} of {tests}; differences: {kinds:?}");
     let instructions: u64 = reports.iter().map(|r| r.instructions).sum();
     println!("instructions: {instructions}");

@@ -172,8 +172,7 @@ fn configuration(options: &EngineOptions) -> Config {
     config.concurrency_support(false);
     config.memory_init_cow(true);
     config.memory_guaranteed_dense_image_size(256 << 20);
-    // Nothing here is asynchronous, but the limit is checked against that stack all the same.
-    config.async_stack_size(WASM_STACK);
+    config.async_stack_size(WASM_STACK + (1 << 20)); // checked against the other even where nothing is asynchronous
     config.max_wasm_stack(WASM_STACK);
     config.wasm_backtrace_max_frames(None);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

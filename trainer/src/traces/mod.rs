@@ -3,6 +3,7 @@
 //! | room | job |
 //! |---|---|
 //! | `native` | the project's own JSON lines |
+//! | `synthetic` | learners made up from correct solutions |
 //! | `submission` | rows, and their order |
 //! | `grade` | every submission through the sandbox |
 //! | `filters`, `audit` | what is kept; what was dropped and why |
@@ -13,6 +14,8 @@
 mod audit;
 mod filters;
 mod grade;
+#[cfg(test)]
+mod loading;
 mod native;
 mod pairs;
 mod split;
@@ -77,30 +80,32 @@ fn rows(settings: &DataSettings, course: &Course, seed: u64) -> Result<(String, 
             })?;
             Ok((format!("(rows of {})", path.display()), read(path)?))
         }
-        Source::Synthetic => Ok(("(synthetic learners)".into(), synthetic_rows(settings, course, seed))),
+        Source::Synthetic => Ok(("(synthetic learners)".into(), synthetic_rows(settings, course, seed)?)),
     }
 }
 
 /// The log of learners who were made up from the course's solutions.
-fn synthetic_rows(settings: &DataSettings, course: &Course, seed: u64) -> Vec<Submission> {
-    let problems: Vec<SyntheticProblem> = course
-        .problems
-        .iter()
-        .map(|p| SyntheticProblem { id: p.id.clone(), solutions: p.solutions.clone() })
-        .collect();
+fn synthetic_rows(settings: &DataSettings, course: &Course, seed: u64) -> Result<Vec<Submission>> {
+    let problems: Vec<SyntheticProblem> =
+        course.problems.iter().map(|p| SyntheticProblem { id: p.id.clone(), solutions: p.solutions.clone() }).collect();
     let attempts = synthetic::synthesise(&problems, &settings.synthetic, seed).into_iter();
-    attempts
+    let rows: Vec<Submission> = attempts
         .map(|a| Submission {
             student: a.student,
             problem: a.problem,
-            attempt: a.attempt as u32,
+            attempt: u32::try_from(a.attempt).unwrap_or(u32::MAX),
             time: None,
             code: a.code,
             grade: None,
             tests: None,
             feedback: None,
         })
-        .collect()
+        .collect();
+    if rows.is_empty() {
+        let what = "`source: synthetic` needs problems with `solutions` in the course, and at least one learner";
+        return Err(Error::Usage(what.into()));
+    }
+    Ok(rows)
 }
 
 fn prepare(

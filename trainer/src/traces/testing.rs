@@ -1,8 +1,8 @@
 //! Trajectories made by hand, for the tests of this crate.
 
 use super::{Step, Trajectory};
-use novice_sandbox::{Course, Outcome, Problem, Report, TestReport};
-use std::sync::Arc;
+use novice_sandbox::{Course, Engine, EngineOptions, Outcome, Pool, Problem, Report, TestReport};
+use std::sync::{Arc, LazyLock};
 
 /// A report with this grade, over two tests.
 pub(crate) fn report(grade: f64) -> Report {
@@ -58,4 +58,11 @@ pub(crate) fn course(problems: &[(&str, &str, &str)]) -> Course {
     // JSON is YAML.
     let text = format!(r#"{{"name": "test", "problems": [{}]}}"#, problems.join(", "));
     Course::from_yaml(&text, "test").unwrap()
+}
+
+/// A grading pool for all tests of the process.
+pub(crate) fn pool() -> &'static Pool {
+    static POOL: LazyLock<Pool> =
+        LazyLock::new(|| Pool::new(Engine::open(&EngineOptions::default()).unwrap(), 2).unwrap());
+    &POOL
 }
