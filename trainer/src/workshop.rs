@@ -117,6 +117,15 @@ impl Workshop {
     /// When the folder cannot be written.
     pub fn save_model(&self, model: &Model, dir: &Path) -> Result<()> {
         model.save(dir)?;
+        self.save_tokenizer(dir)
+    }
+
+    /// Saves the tokenizer alone.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn save_tokenizer(&self, dir: &Path) -> Result<()> {
+        std::fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
         self.renderer.tokenizer().save(dir, self.renderer.template())
     }
 

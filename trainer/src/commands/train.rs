@@ -50,7 +50,7 @@ impl Train {
         let yaml = run.to_yaml()?;
         let facts = RunFacts { config_yaml: &yaml, seed: run.seed, versions: &versions };
         let dir = RunDir::open(&run.output, &run.name, existing, &facts)?;
-        workshop.renderer.tokenizer().save(&model_folder(dir.path(), "tokenizer"), workshop.renderer.template())?;
+        workshop.save_tokenizer(&model_folder(dir.path(), "tokenizer"))?;
         if run.model.path.is_none() && !model_folder(dir.path(), "base").exists() {
             workshop.save_model(&model, &model_folder(dir.path(), "base"))?;
         }
