@@ -33,10 +33,10 @@ pub fn check_problems(logs: &[Log], course: &Course) -> Result<()> {
     let mut message =
         format!("{count} problems of the traces are not in the course; add them, or leave out their rows:");
     for (id, rows) in unknown.into_iter().take(super::native::SHOWN) {
-        let near = course.problems.iter().map(|p| (strsim::jaro_winkler(&p.id, id), p.id.as_str()));
-        let near = near.filter(|(score, _)| *score > 0.85).max_by(|a, b| a.0.total_cmp(&b.0));
+        let near = course.problems.iter().map(|p| (strsim::normalized_damerau_levenshtein(&p.id, id), p.id.as_str()));
+        let near = near.filter(|(score, _)| *score > 0.6).max_by(|a, b| a.0.total_cmp(&b.0));
         let hint = near.map(|(_, id)| format!("; did you mean `{id}`?")).unwrap_or_default();
-        message.push_str(&format!("\n  `{id}` ({rows} submissions){hint}"));
+        message.push_str(&format!("\n  `{id}` (rows: {rows}){hint}"));
     }
     if count > super::native::SHOWN {
         message.push_str(&format!("\n  … and {} more", count - super::native::SHOWN));
@@ -122,8 +122,8 @@ mod tests {
         let e = check_problems(&logs, &course).unwrap_err().to_string();
         insta::assert_snapshot!(e, @r"
         2 problems of the traces are not in the course; add them, or leave out their rows:
-          `fizbuzz` (4 submissions); did you mean `fizzbuzz`?
-          `zzz` (2 submissions)
+          `fizbuzz` (rows: 4); did you mean `fizzbuzz`?
+          `zzz` (rows: 2)
         ");
     }
 }

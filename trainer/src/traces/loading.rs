@@ -10,7 +10,8 @@ use std::io::Write;
 use std::path::Path;
 
 fn row(student: &str, problem: &str, attempt: u32, code: &str, grade: f64) -> String {
-    let row = serde_json::json!({"student": student, "problem": problem, "attempt": attempt, "code": code, "grade": grade});
+    let row =
+        serde_json::json!({"student": student, "problem": problem, "attempt": attempt, "code": code, "grade": grade});
     format!("{row}\n")
 }
 
@@ -67,7 +68,7 @@ fn equal_programs_are_run_once() {
 #[test]
 fn what_cannot_be_used_is_an_error_that_says_why() {
     let unknown = load_rows(&[row("a", "tow", 1, "x", 0.0)], DataSettings::default()).unwrap_err().to_string();
-    assert!(unknown.contains("`tow` (1 submissions); did you mean `two`?"), "{unknown}");
+    assert!(unknown.contains("`tow` (rows: 1); did you mean `two`?"), "{unknown}");
     let short = load_rows(&[row("a", "one", 1, "x", 0.0)], DataSettings::default()).unwrap_err().to_string();
     assert!(short.contains("the filters leave no trajectory") && short.contains("min_submissions"), "{short}");
     let none = load(&DataSettings::default(), &course(&[("one", "", "")]), pool(), 7, &|_, _| {}).unwrap_err();

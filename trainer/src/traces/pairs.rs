@@ -12,9 +12,9 @@
 //! Source: the index rules of the conversational-serialisation system (arXiv 2604.10720) as released. Grades are the
 //! sandbox's. Its two defects in DPO (the answer cut off, the wrong reference model) do not concern this choice.
 
+use super::step::Trajectory;
 use crate::config::PairStrategy;
 use crate::random::{below, keyed, shuffle};
-use super::step::Trajectory;
 use novice_rewards::python::{NormalForm, normal_form};
 use std::collections::BTreeSet;
 

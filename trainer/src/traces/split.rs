@@ -8,10 +8,10 @@
 //! `novelty` holds out students and problems at once. Only trajectories of a kept student on a kept problem are trained on
 //! (all of them); the others are the three cells that are evaluated apart.
 
-use crate::random::unit;
 use super::step::Trajectory;
 use crate::config::{SplitBy, SplitSettings};
 use crate::error::{Error, Result};
+use crate::random::unit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
