@@ -21,8 +21,8 @@ impl Linear {
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let plain = x.f_linear(&self.weight, self.bias.as_ref()).op("linear")?;
         match &self.adapter {
-            None => Ok(plain),
-            Some(adapter) => adapter.add_to(plain, x),
+            Some(adapter) if adapter.on => adapter.add_to(plain, x),
+            _ => Ok(plain),
         }
     }
 

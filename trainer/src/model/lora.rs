@@ -67,6 +67,8 @@ pub(super) struct Adapter {
     /// `[out, rank]` f32, requires grad.
     pub(super) b: Tensor,
     scale: f64,
+    /// Whether the forward pass adds it.
+    pub(super) on: bool,
 }
 
 impl Adapter {
@@ -83,14 +85,17 @@ impl Adapter {
         let a = uniform_tensor(&[rank, inner], bound, seed, &format!("{name}.lora_A.weight"), device)?;
         let b = Tensor::f_zeros([out, rank], (Kind::Float, device)).op("adapter")?;
         let leaf = |t: Tensor| t.f_set_requires_grad(true).op("adapter");
-        Ok(Adapter { a: leaf(a)?, b: leaf(b)?, scale: config.alpha / config.rank as f64 })
+        Ok(Adapter { a: leaf(a)?, b: leaf(b)?, scale: config.alpha / config.rank as f64, on: true })
     }
 
-    /// `plain + scale · (x Aᵀ) Bᵀ`, in the kind of `plain`.
+    /// `plain + scale · (x Aᵀ) Bᵀ`, in the kind of `plain` and in its memory.
     pub(super) fn add_to(&self, mut plain: Tensor, x: &Tensor) -> Result<Tensor> {
         let mut add = || {
             let low = x.f_to_kind(Kind::Float)?.f_linear(&self.a, None::<&Tensor>)?.f_mul_scalar(self.scale)?;
-            plain.f_add_(&low.f_linear(&self.b, None::<&Tensor>)?.f_to_kind(plain.f_kind()?)?)
+            match plain.f_kind()? {
+                Kind::Float => plain.f_addmm_(&low, &self.b.f_transpose(0, 1)?),
+                kind => plain.f_add_(&low.f_linear(&self.b, None::<&Tensor>)?.f_to_kind(kind)?),
+            }
         };
         add().op("adapter")
     }

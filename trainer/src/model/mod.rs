@@ -17,6 +17,8 @@ mod linear;
 mod lora;
 mod names;
 mod norm;
+mod parameters;
+mod read_config;
 mod rope;
 mod save;
 mod weights;
@@ -30,5 +32,6 @@ pub(crate) mod testing;
 
 pub use attention::{Attention, Causal, scaled_dot_product};
 pub use config::{Architecture, ModelConfig, RopeScaling};
-pub use decoder::{Model, Parameter};
+pub use decoder::Model;
 pub use lora::LoraConfig;
+pub use parameters::Parameter;

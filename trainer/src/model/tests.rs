@@ -64,6 +64,10 @@ fn adapters_start_at_nothing_and_merge_into_what_they_were() {
         }
         let adapted = logits(&model, &[1, 5, 9, 90]);
         assert!(apart(&before, &adapted) > 1e-2);
+        model.use_adapters(false);
+        assert_eq!(apart(&before, &logits(&model, &[1, 5, 9, 90])), 0.0);
+        model.use_adapters(true);
+        assert_eq!(apart(&adapted, &logits(&model, &[1, 5, 9, 90])), 0.0);
         let dir = tempfile::tempdir().unwrap();
         model.save(dir.path()).unwrap();
         let saved = logits(&Model::load(dir.path(), Kind::Float, CPU).unwrap(), &[1, 5, 9, 90]);
