@@ -16,6 +16,9 @@ const RAW_OUTPUT_LIMIT: u64 = 1 << 20;
 /// Answers the examiner's requests: message in, message out.
 pub type Ask = Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>;
 
+/// The canonical ABI's allocator: (old pointer, old size, alignment, new size) → pointer.
+pub type Realloc = TypedFunc<(i32, i32, i32, i32), i32>;
+
 /// The host's side of one instance.
 pub struct Host {
     /// Nanoseconds since the start of time.
@@ -27,7 +30,10 @@ pub struct Host {
     /// Whether a request for memory was turned down.
     pub memory_denied: bool,
     pub memory: Option<Memory>,
-    pub realloc: Option<TypedFunc<(i32, i32, i32, i32), i32>>,
+    /// Allocates what WASI functions return.
+    pub import_realloc: Option<Realloc>,
+    /// Allocates what `ask` returns.
+    pub realloc: Option<Realloc>,
     pub ask: Option<Ask>,
 }
 
@@ -41,6 +47,7 @@ impl Host {
             memory_limit,
             memory_denied: false,
             memory: None,
+            import_realloc: None,
             realloc: None,
             ask: None,
         };
@@ -95,8 +102,8 @@ fn write_u64(guest: &mut Guest, at: i32, value: u64) -> Result<()> {
 }
 
 /// Put bytes into memory that the guest allocates, and pointer and length at `result`.
-fn give_list(guest: &mut Guest, bytes: &[u8], count: usize, align: i32, result: i32) -> Result<()> {
-    let realloc = guest.data().realloc.clone().ok_or_else(|| format_err!("called before the instance was ready"))?;
+fn give_list(guest: &mut Guest, realloc: Option<Realloc>, bytes: &[u8], count: usize, align: i32, result: i32) -> Result<()> {
+    let realloc = realloc.ok_or_else(|| format_err!("called before the instance was ready"))?;
     let size = i32::try_from(bytes.len())?;
     let at = if size == 0 { align } else { realloc.call(&mut *guest, (0, 0, align, size))? };
     write(guest, at, bytes)?;
@@ -173,7 +180,8 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
                 bail!("too many pollables");
             }
             let ready: Vec<u8> = (0..count as u32).flat_map(u32::to_le_bytes).collect();
-            give_list(&mut guest, &ready, count as usize, 4, result)
+            let realloc = guest.data().import_realloc.clone();
+            give_list(&mut guest, realloc, &ready, count as usize, 4, result)
         })?,
         _ => linker,
     };
@@ -222,7 +230,8 @@ fn random(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
                 let count = count as usize;
                 let words = (0..count.div_ceil(8)).flat_map(|_| guest.data_mut().random().to_le_bytes());
                 let bytes: Vec<u8> = words.take(count).collect();
-                give_list(&mut guest, &bytes, count, 1, result)
+                let realloc = guest.data().import_realloc.clone();
+                give_list(&mut guest, realloc, &bytes, count, 1, result)
             })?
         }
         "get-random-u64" | "get-insecure-random-u64" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().random() })?,
@@ -274,7 +283,8 @@ fn ask(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> {
         };
         let reply = ask(&request);
         guest.data_mut().ask = Some(ask);
-        give_list(&mut guest, &reply, reply.len(), 1, result)
+        let realloc = guest.data().realloc.clone();
+        give_list(&mut guest, realloc, &reply, reply.len(), 1, result)
     })?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
-use super::imports::Ask;
+use super::imports::{Ask, Realloc};
 use super::pagemap::PageMap;
 use super::{Engine, Host};
 use crate::error::{Error, Result};
@@ -72,7 +72,8 @@ struct Live {
     store: Store<Host>,
     memory: Memory,
     handle: TypedFunc<(i32, i32), i32>,
-    realloc: TypedFunc<(i32, i32, i32, i32), i32>,
+    realloc: Realloc,
+    post_return: TypedFunc<i32, ()>,
     globals: Vec<Global>,
 }
 
@@ -175,24 +176,29 @@ impl Live {
             let missing = |name: &str| wasmtime::format_err!("the guest does not export {name}");
             let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
             let handle = instance.get_typed_func(&mut store, "handle")?;
-            let realloc: TypedFunc<(i32, i32, i32, i32), i32> = instance.get_typed_func(&mut store, "cabi_realloc")?;
+            let realloc: Realloc = instance.get_typed_func(&mut store, "cabi_realloc")?;
+            let import_realloc: Realloc = instance.get_typed_func(&mut store, "cabi_import_realloc")?;
+            let post_return = instance.get_typed_func(&mut store, "cabi_post_handle")?;
             store.data_mut().memory = Some(memory);
             store.data_mut().realloc = Some(realloc.clone());
+            store.data_mut().import_realloc = Some(import_realloc);
             let mut globals = Vec::new();
             for name in &inner.globals {
                 globals.push(instance.get_global(&mut store, name).ok_or_else(|| missing(name))?);
             }
-            Ok(Live { store, memory, handle, realloc, globals })
+            Ok(Live { store, memory, handle, realloc, post_return, globals })
         };
         make().map_err(Error::engine("starting an instance"))
     }
 
-    /// The canonical ABI by hand: bytes in through `cabi_realloc`, pointer and length of the reply out.
+    /// The canonical ABI by hand: bytes in through `cabi_realloc`, pointer and length of the reply out, then `cabi_post_handle`. Without
+    /// the last step the guest's next call corrupts its memory.
     fn call(&mut self, request: &[u8]) -> wasmtime::Result<Vec<u8>> {
         let length = i32::try_from(request.len())?;
         let at = self.realloc.call(&mut self.store, (0, 0, 1, length.max(1)))?;
         self.memory.write(&mut self.store, at as u32 as usize, request)?;
-        let result = self.handle.call(&mut self.store, (at, length))? as u32 as usize;
+        let place = self.handle.call(&mut self.store, (at, length))?;
+        let result = place as u32 as usize;
         let data = self.memory.data(&self.store);
         let outside = || wasmtime::format_err!("a reply outside of memory");
         let word = |at: usize| -> wasmtime::Result<usize> {
@@ -203,7 +209,9 @@ impl Live {
         if length > REPLY_LIMIT {
             return Err(wasmtime::Error::from(Stop::Output));
         }
-        Ok(data.get(start..).and_then(|rest| rest.get(..length)).ok_or_else(outside)?.to_vec())
+        let reply = data.get(start..).and_then(|rest| rest.get(..length)).ok_or_else(outside)?.to_vec();
+        self.post_return.call(&mut self.store, place)?;
+        Ok(reply)
     }
 
     /// Copy back what was written. False: better drop this instance.

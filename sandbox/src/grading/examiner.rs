@@ -10,7 +10,7 @@ use super::reply::{Ending, Run};
 use super::subject::{Loaded, Subject, files};
 use super::{Grader, clip};
 use crate::course::{Problem, Test};
-use crate::engine::{Ask, INSTRUCTIONS_PER_MS, Instance};
+use crate::engine::{Ask, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::report::TestReport;
@@ -160,19 +160,20 @@ impl Grader {
         Ok(Verdict { status: text("status"), message, trace: text("trace"), output, score })
     }
 
-    /// The examiner's reply as data; a dictionary with status "broken" if it was stopped.
+    /// The examiner's reply as data; a dictionary with status "slow" or "broken" if it was stopped.
     fn examiner_call(&mut self, request: &[u8], ask: Option<Ask>) -> Result<Value> {
         if self.examiner.is_none() {
             self.examiner = Some(Instance::new(self.engine.clone())?);
         }
-        let broken = |reason: String| {
-            Value::Dict(vec![(Value::str("status"), Value::str("broken")), (Value::str("message"), Value::str(reason))])
+        let ended = |status: &str, reason: String| {
+            Value::Dict(vec![(Value::str("status"), Value::str(status)), (Value::str("message"), Value::str(reason))])
         };
-        let Some(examiner) = self.examiner.as_mut() else { return Ok(broken("no examiner".into())) };
+        let Some(examiner) = self.examiner.as_mut() else { return Ok(ended("broken", "no examiner".into())) };
         let call = examiner.call(request, EXAMINER_MS * INSTRUCTIONS_PER_MS, ask)?;
         Ok(match call.reply {
-            Ok(bytes) => decode(&bytes).unwrap_or_else(|error| broken(error.to_string())),
-            Err(stop) => broken(stop.to_string()),
+            Ok(bytes) => decode(&bytes).unwrap_or_else(|error| ended("broken", error.to_string())),
+            Err(Stop::Fuel) => ended("slow", Stop::Fuel.to_string()),
+            Err(stop) => ended("broken", stop.to_string()),
         })
     }
 
@@ -278,7 +279,8 @@ fn judge(report: TestReport, verdict: &Verdict, worst: Option<(Outcome, String, 
         "passed" => report.passed(),
         "failed" => report.wrong(verdict.message.clone()),
         "student" => report.with(Outcome::Exception, verdict.message.clone(), &verdict.trace),
-        "broken" => report.with(Outcome::Timeout, format!("test script: {}", verdict.message), ""),
+        "slow" => report.with(Outcome::Timeout, format!("test script: {}", verdict.message), ""),
+        "broken" => report.with(Outcome::Crashed, format!("test script: {}", verdict.message), ""),
         _ => {
             let (outcome, trace) = worst.map_or((Outcome::Exception, String::new()), |(outcome, _, trace)| (outcome, trace));
             report.with(outcome, format!("test script: {}", verdict.message), &trace)

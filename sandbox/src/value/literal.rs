@@ -313,6 +313,7 @@ impl<'t> Parser<'t> {
         self.at += length;
         match word {
             "None" => Ok(Value::None),
+            "Ellipsis" => Ok(Value::Ellipsis),
             "True" => Ok(Value::Bool(true)),
             "False" => Ok(Value::Bool(false)),
             "nan" => Ok(Value::Float(f64::NAN)),

@@ -205,7 +205,8 @@ mod tests {
         assert_eq!(decode(b"NN").unwrap_err(), MarshalError::Trailing(1));
         assert_eq!(decode(b"c").unwrap_err(), MarshalError::Unknown(b'c'));
         let deep: Vec<u8> = b"(\x01\0\0\0".iter().copied().cycle().take(5 * 5000).collect();
-        assert_eq!(decode(&deep).unwrap_err(), MarshalError::Depth);
+        let on_a_grading_stack = std::thread::Builder::new().stack_size(64 << 20).spawn(move || decode(&deep).unwrap_err());
+        assert_eq!(on_a_grading_stack.unwrap().join().unwrap(), MarshalError::Depth);
     }
 
     proptest! {

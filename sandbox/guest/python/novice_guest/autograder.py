@@ -9,10 +9,6 @@ import types
 
 from . import proxies, streams
 
-# Set by `install` for each script.
-_program = types.SimpleNamespace(compiles=True)
-
-
 def get_inputs(input_list):
     """The inputs as the text that is typed: one a line."""
     return "\n".join(str(item) for item in input_list)

@@ -42,10 +42,6 @@ class _StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.opened = None
 
 
-class _Namespace:
-    """Names of a test script's module."""
-
-
 class Examiner:
     def __init__(self, stop):
         self.stop = stop

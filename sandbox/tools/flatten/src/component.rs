@@ -18,8 +18,8 @@ pub type Place = (u32, String);
 pub enum CoreFunction {
     /// An export of a core instance.
     Alias(Place),
-    /// A lowered import: (interface, function).
-    Host(String, String),
+    /// A lowered import: interface, function, and the core function that allocates for its results.
+    Host { interface: String, name: String, realloc: Option<u32> },
 }
 
 /// A core instance.
@@ -164,13 +164,18 @@ impl<'a> Component<'a> {
 
     fn canonical(&mut self, function: CanonicalFunction) -> Result<()> {
         match function {
-            CanonicalFunction::Lower { func_index, .. } => {
+            CanonicalFunction::Lower { func_index, options } => {
                 let Some((interface, name)) = self.component_functions.get(func_index as usize) else { bail!("bad function index") };
-                self.functions.push(CoreFunction::Host(interface.clone(), name.clone()));
+                let realloc = options.iter().find_map(|option| match option {
+                    CanonicalOption::Realloc(index) => Some(*index),
+                    _ => None,
+                });
+                self.functions.push(CoreFunction::Host { interface: interface.clone(), name: name.clone(), realloc });
             }
             CanonicalFunction::ResourceDrop { resource } => {
                 let Some((interface, name)) = self.component_types.get(resource as usize) else { bail!("bad type index") };
-                self.functions.push(CoreFunction::Host(interface.clone(), format!("[resource-drop]{name}")));
+                let name = format!("[resource-drop]{name}");
+                self.functions.push(CoreFunction::Host { interface: interface.clone(), name, realloc: None });
             }
             CanonicalFunction::Lift { core_func_index, options, .. } => {
                 self.lifts.insert(self.component_functions.len() as u32, (core_func_index, options.to_vec()));

@@ -1,6 +1,6 @@
 //! Linking: give every item of every module instance its index in the merged module.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result, bail};
 use wasmparser::{CanonicalOption, ExternalKind, TypeRef};
@@ -73,7 +73,7 @@ fn resolve(component: &Component, mut instance: u32, mut name: String) -> Result
                 let place = match kind {
                     ExternalKind::Func => match component.functions.get(index).context("bad function index")? {
                         CoreFunction::Alias(place) => place,
-                        CoreFunction::Host(interface, name) => return Ok(Item::Host(interface.clone(), name.clone())),
+                        CoreFunction::Host { interface, name, .. } => return Ok(Item::Host(interface.clone(), name.clone())),
                     },
                     ExternalKind::Global => component.globals.get(index).context("bad global index")?,
                     ExternalKind::Table => component.tables.get(index).context("bad table index")?,
@@ -181,13 +181,28 @@ impl Linked<'_, '_> {
                 _ => bail!("function {index} is not defined in a core module"),
             }
         };
-        let mut exports = vec![(export.to_string(), find(*core)?)];
+        let mut exports: Vec<(String, u32)> = vec![(export.to_string(), find(*core)?)];
         for option in options {
             match option {
                 CanonicalOption::Realloc(index) => exports.push(("cabi_realloc".into(), find(*index)?)),
                 CanonicalOption::PostReturn(index) => exports.push((format!("cabi_post_{export}"), find(*index)?)),
                 _ => {}
             }
+        }
+        // Imports that return lists allocate through the function that *their* module named, which need not be the lifted one's.
+        let lifted = exports.iter().find(|(name, _)| name == "cabi_realloc").map(|(_, index)| *index);
+        let mut allocators: HashMap<(&str, &str), BTreeSet<u32>> = HashMap::new();
+        for function in &component.functions {
+            if let CoreFunction::Host { interface, name, realloc: Some(realloc) } = function {
+                allocators.entry((interface, name)).or_default().insert(find(*realloc)?);
+            }
+        }
+        let others: BTreeSet<u32> =
+            allocators.values().filter(|set| set.len() == 1).flatten().copied().filter(|index| Some(*index) != lifted).collect();
+        match others.into_iter().collect::<Vec<_>>().as_slice() {
+            [] => {}
+            [only] => exports.push(("cabi_import_realloc".into(), *only)),
+            several => bail!("imports allocate through {} different functions", several.len()),
         }
         self.exports = exports;
         Ok(())

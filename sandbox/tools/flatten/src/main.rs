@@ -6,8 +6,10 @@
 //! its mutable state is one memory and a few exported globals (`mut-global-N`), so that a host can restore it.
 //! The tool fails if the result could hold state anywhere else.
 //!
-//! It does not translate the canonical ABI: the host calls EXPORT and the imports with lowered core signatures, and
-//! allocates through `cabi_realloc`. It knows no threads, no second memory, no start functions, no GC types.
+//! It does not translate the canonical ABI: the host calls EXPORT with lowered core signatures, allocating arguments through `cabi_realloc`,
+//! and `cabi_post_EXPORT` after it has read the result. Imports that return lists allocate through `cabi_import_realloc`, but those whose own
+//! types share the export's module (functions of the world's own interfaces) through `cabi_realloc`. An import that several modules lower with different
+//! allocators must not return a list that is not empty. It knows no threads, no second memory, no start functions, no GC types.
 
 mod component;
 mod core;
