@@ -5,7 +5,7 @@
 //! see in a row of its own, and every token passes through the model once. The tests hold the pass to that: log-probs and
 //! gradients equal those of separate rows.
 //!
-//! * [`pack`] fills passes up to a token budget;
+//! * [`pack()`] fills passes up to a token budget;
 //! * [`log_probs`] reads without a gradient; [`backward_weighted`] adds the gradient of `−Σ w · log p` when the weights
 //!   are known beforehand; [`backward`] asks an objective for them once the log-probs are there.
 //!

@@ -1,4 +1,4 @@
-//! [`pack`]: which trees share a forward pass.
+//! [`pack()`]: which trees share a forward pass.
 //!
 //! First-fit decreasing: the longest tree first, each into the first pass with room for it. At most 11/9 of the least
 //! possible number of passes plus a constant (Johnson, 1973). The first pass with room is found in a tournament tree, so

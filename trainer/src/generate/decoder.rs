@@ -30,7 +30,6 @@ pub struct Decoder<'m> {
     cache: Cache,
     slots: Vec<Option<Slot>>,
     feed_budget: usize,
-    scores: Vec<f32>,
     /// Turns that are being decoded.
     pub(super) active: Vec<Active>,
     pub(super) turns_begun: usize,
@@ -53,15 +52,7 @@ impl<'m> Decoder<'m> {
             head_dim: size(c.head_dim),
         };
         let cache = Cache::new(layout, model.dtype(), model.device(), on_host);
-        Decoder {
-            model,
-            cache,
-            slots: Vec::new(),
-            feed_budget: 4096,
-            scores: Vec::new(),
-            active: Vec::new(),
-            turns_begun: 0,
-        }
+        Decoder { model, cache, slots: Vec::new(), feed_budget: 4096, active: Vec::new(), turns_begun: 0 }
     }
 
     /// Sets how many tokens at most go through one forward pass of [`Decoder::feed`]: it bounds memory and changes no result. Default 4096.
@@ -190,7 +181,7 @@ impl<'m> Decoder<'m> {
         }
         let row = |numbers: &[i64]| Tensor::f_from_slice(numbers).and_then(|t| t.f_to_device(self.model.device()));
         let (tokens, positions) = (row(&tokens).op("tokens")?, row(&positions).op("positions")?);
-        let mut pass = Pass { cache: &mut self.cache, items, scores: &mut self.scores };
+        let mut pass = Pass { cache: &mut self.cache, items };
         let hidden = tch::no_grad(|| self.model.hidden(&tokens, &positions, &mut pass))?;
         for &(id, n) in batch {
             if let Some(slot) = self.slots.get_mut(id.0).and_then(Option::as_mut) {

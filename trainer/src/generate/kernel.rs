@@ -1,132 +1,163 @@
 //! Attention of one new token over its cached past, on the CPU: softmax(q·K/√d)·V over a chain of [`Run`]s.
 //!
 //! The past of a learner is a chain: a prefix that it shares with others, then its own positions. Each run is read where it is; nothing is padded, gathered or
-//! copied. Query heads that share a key head are worked off together, so that keys and values are read once for them.
+//! copied. Keys and values stream through once, from front to back: within a block of positions, which stays in the first-level cache, the heads take turns,
+//! and query heads that share a key head are worked off together.
 
 use super::lanes::{LANES, exp_in_place, maximum, widest};
-use super::store::{Layout, Run};
+use super::store::{BLOCK, Layout, Run};
 
 /// `q` and `out` `[head][head_dim]` of one token; `scores` is work space.
 pub(super) fn attend(layout: &Layout, q: &[f32], chain: &[Run<'_>], scores: &mut Vec<f32>, out: &mut [f32]) {
-    let Layout { heads, kv_heads, head_dim, .. } = *layout;
-    let group = heads / kv_heads;
-    let share = group * head_dim;
-    for (head, (q, out)) in q.chunks_exact(share).zip(out.chunks_exact_mut(share)).enumerate() {
-        let mut done = 0;
-        while done < group {
-            let take = match group - done {
-                4.. => 4,
-                2.. => 2,
-                _ => 1,
-            };
-            let part = done * head_dim..(done + take) * head_dim;
-            let (q, out) = (&q[part.clone()], &mut out[part]);
-            match take {
-                4 => heads_of::<4>(layout, head, q, chain, scores, out),
-                2 => heads_of::<2>(layout, head, q, chain, scores, out),
-                _ => heads_of::<1>(layout, head, q, chain, scores, out),
-            }
-            done += take;
-        }
-    }
-}
-
-/// G query heads over one key head.
-fn heads_of<const G: usize>(
-    layout: &Layout,
-    head: usize,
-    q: &[f32],
-    chain: &[Run<'_>],
-    scores: &mut Vec<f32>,
-    out: &mut [f32],
-) {
-    let (kv_heads, head_dim) = (layout.kv_heads, layout.head_dim);
     let total: usize = chain.iter().map(|run| run.len).sum();
-    // A run ends anywhere in a block of lanes; what the block holds behind its end is overwritten by the next run, or lies in this margin.
-    let stride = total + LANES;
-    scores.resize(G * stride, 0.0);
-    let scale = 1.0 / (head_dim as f32).sqrt();
+    // A run ends anywhere in a block of lanes; what its last block holds behind the end is overwritten by the next run, or
+    // lies in this margin.
+    let stride = total + BLOCK;
+    scores.resize(layout.heads * stride, 0.0);
     let mut at = 0;
     for run in chain {
-        score::<G>(q, run.keys, kv_heads, head, head_dim, run.len, scale, &mut scores[at..], stride);
+        score(layout, q, run, &mut scores[at..], stride);
         at += run.len;
     }
-    let mut sums = [0.0; G];
-    for (sum, row) in sums.iter_mut().zip(scores.chunks_exact_mut(stride)) {
-        let row = &mut row[..total];
-        *sum = exp_in_place(row, maximum(row), 1.0);
+    for row in scores.chunks_exact_mut(stride) {
+        let (row, margin) = row.split_at_mut(total);
+        margin[0] = exp_in_place(row, maximum(row), 1.0);
     }
     out.fill(0.0);
     let mut at = 0;
     for run in chain {
-        mix::<G>(&scores[at..], stride, run.values, kv_heads, head, head_dim, run.len, out);
+        mix(layout, &scores[at..], stride, run, out);
         at += run.len;
     }
-    for (row, sum) in out.chunks_exact_mut(head_dim).zip(sums) {
-        row.iter_mut().for_each(|x| *x /= sum);
+    for (row, out) in scores.chunks_exact(stride).zip(out.chunks_exact_mut(layout.head_dim)) {
+        let sum = row[total];
+        out.iter_mut().for_each(|x| *x /= sum);
     }
 }
 
+/// Cuts the query heads of each key head into pairs and a single one: `(key head, first query head, how many)`.
+#[inline(always)]
+fn groups(layout: &Layout) -> impl Iterator<Item = (usize, usize, usize)> {
+    let (group, kv_heads) = (layout.heads / layout.kv_heads, layout.kv_heads);
+    (0..kv_heads).flat_map(move |head| {
+        (0..group).step_by(2).map(move |first| (head, head * group + first, (group - first).min(2)))
+    })
+}
+
 widest! {
-    /// scores[g·stride + j] = scale · q[g]·k[j] for the `len` positions j of a run, and garbage up to the end of its last block.
-    pub(super) fn score<const G: usize>(
-        q: &[f32], keys: &[f32], kv_heads: usize, head: usize, head_dim: usize, len: usize, scale: f32, scores: &mut [f32], stride: usize,
-    ) {
-        let column = head_dim * LANES;
-        for block in 0..len.div_ceil(LANES) {
-            let mut sums = [[0.0f32; LANES]; G];
-            let keys = &keys[(block * kv_heads + head) * column..][..column];
-            for (i, lanes) in keys.chunks_exact(LANES).enumerate() {
-                for (g, sum) in sums.iter_mut().enumerate() {
-                    let x = q[g * head_dim + i];
-                    for l in 0..LANES {
-                        sum[l] += x * lanes[l];
-                    }
-                }
-            }
-            for (g, sum) in sums.iter().enumerate() {
-                let row = &mut scores[g * stride + block * LANES..][..LANES];
-                for l in 0..LANES {
-                    row[l] = sum[l] * scale;
+    /// scores[h·stride + j] = q[h]·k[j]/√d for the positions j of a run, and garbage up to the end of its last block.
+    fn score(layout: &Layout, q: &[f32], run: &Run<'_>, scores: &mut [f32], stride: usize) {
+        let column = layout.head_dim * BLOCK;
+        let scale = 1.0 / (layout.head_dim as f32).sqrt();
+        for (block, keys) in run.keys.chunks_exact(layout.kv_heads * column).take(run.len.div_ceil(BLOCK)).enumerate() {
+            for (head, first, size) in groups(layout) {
+                let keys = &keys[head * column..][..column];
+                let q = &q[first * layout.head_dim..][..size * layout.head_dim];
+                let scores = &mut scores[first * stride + block * BLOCK..];
+                match size {
+                    2 => score_block::<2>(q, keys, scale, scores, stride),
+                    _ => score_block::<1>(q, keys, scale, scores, stride),
                 }
             }
         }
     }
 }
 
-widest! {
-    /// out[g] += Σ_j weights[g·stride + j] · v[j] over the `len` positions j of a run.
-    pub(super) fn mix<const G: usize>(
-        weights: &[f32], stride: usize, values: &[f32], kv_heads: usize, head: usize, head_dim: usize, len: usize, out: &mut [f32],
-    ) {
-        let width = kv_heads * head_dim;
-        let mut start = 0;
-        while start + LANES <= head_dim {
-            // Two sums in turn, so that one addition need not wait for the other.
-            let mut sums = [[[0.0f32; LANES]; G]; 2];
-            for j in 0..len {
-                let row = &values[j * width + head * head_dim + start..][..LANES];
-                for (g, sum) in sums[j % 2].iter_mut().enumerate() {
-                    let w = weights[g * stride + j];
-                    for l in 0..LANES {
-                        sum[l] += w * row[l];
-                    }
-                }
+/// G query heads against one block of keys.
+#[inline(always)]
+fn score_block<const G: usize>(q: &[f32], keys: &[f32], scale: f32, scores: &mut [f32], stride: usize) {
+    let head_dim = keys.len() / BLOCK;
+    // A block is two registers' worth of lanes.
+    let (mut low, mut high) = ([[0.0f32; LANES]; G], [[0.0f32; LANES]; G]);
+    let mut i = 0;
+    while i < head_dim {
+        let a = &keys[i * BLOCK..][..LANES];
+        let b = &keys[i * BLOCK + LANES..][..LANES];
+        for g in 0..G {
+            let x = q[g * head_dim + i];
+            for l in 0..LANES {
+                low[g][l] += x * a[l];
+                high[g][l] += x * b[l];
             }
-            let [even, odd] = sums;
-            for (g, (even, odd)) in even.iter().zip(&odd).enumerate() {
-                let out = &mut out[g * head_dim + start..][..LANES];
-                for l in 0..LANES {
-                    out[l] += even[l] + odd[l];
-                }
-            }
-            start += LANES;
         }
-        for i in start..head_dim {
+        i += 1;
+    }
+    for g in 0..G {
+        let row = &mut scores[g * stride..][..BLOCK];
+        for l in 0..LANES {
+            row[l] = low[g][l] * scale;
+            row[LANES + l] = high[g][l] * scale;
+        }
+    }
+}
+
+widest! {
+    /// out[h] += Σ_j weights[h·stride + j] · v[j] over the positions j of a run.
+    fn mix(layout: &Layout, weights: &[f32], stride: usize, run: &Run<'_>, out: &mut [f32]) {
+        let (width, head_dim) = (layout.width(), layout.head_dim);
+        for (block, values) in run.values[..run.len * width].chunks(BLOCK * width).enumerate() {
+            for (head, first, size) in groups(layout) {
+                let weights = &weights[first * stride + block * BLOCK..];
+                let values = &values[head * head_dim..];
+                let out = &mut out[first * head_dim..][..size * head_dim];
+                match size {
+                    2 => mix_block::<2>(weights, stride, values, width, head_dim, out),
+                    _ => mix_block::<1>(weights, stride, values, width, head_dim, out),
+                }
+            }
+        }
+    }
+}
+
+/// G query heads over one block of values, whose rows are `width` apart.
+#[inline(always)]
+fn mix_block<const G: usize>(
+    weights: &[f32],
+    stride: usize,
+    values: &[f32],
+    width: usize,
+    head_dim: usize,
+    out: &mut [f32],
+) {
+    let n = values.len().div_ceil(width);
+    let mut start = 0;
+    while start + LANES <= head_dim {
+        // Two positions at a time with a sum each, so that one addition need not wait for the other.
+        let (mut even, mut odd) = ([[0.0f32; LANES]; G], [[0.0f32; LANES]; G]);
+        let mut j = 0;
+        while j + 2 <= n {
+            let a = &values[j * width + start..][..LANES];
+            let b = &values[(j + 1) * width + start..][..LANES];
             for g in 0..G {
-                let terms = (0..len).map(|j| weights[g * stride + j] * values[j * width + head * head_dim + i]);
-                out[g * head_dim + i] += terms.sum::<f32>();
+                let (x, y) = (weights[g * stride + j], weights[g * stride + j + 1]);
+                for l in 0..LANES {
+                    even[g][l] += x * a[l];
+                    odd[g][l] += y * b[l];
+                }
             }
+            j += 2;
+        }
+        if j < n {
+            let a = &values[j * width + start..][..LANES];
+            for g in 0..G {
+                let x = weights[g * stride + j];
+                for l in 0..LANES {
+                    even[g][l] += x * a[l];
+                }
+            }
+        }
+        for g in 0..G {
+            let out = &mut out[g * head_dim + start..][..LANES];
+            for l in 0..LANES {
+                out[l] += even[g][l] + odd[g][l];
+            }
+        }
+        start += LANES;
+    }
+    for i in start..head_dim {
+        for g in 0..G {
+            let terms = values.chunks(width).enumerate().map(|(j, row)| weights[g * stride + j] * row[i]);
+            out[g * head_dim + i] += terms.sum::<f32>();
         }
     }
 }

@@ -6,10 +6,10 @@ pub(super) const LANES: usize = 16;
 
 /// Declares a function whose body is compiled for several instruction sets; the best that the CPU has is chosen at each call.
 macro_rules! widest {
-    ($(#[$doc:meta])* pub(super) fn $name:ident $(<const $G:ident: usize>)? ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident $(<const $G:ident: usize>)? ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
         #[allow(clippy::too_many_arguments)]
-        pub(super) fn $name $(<const $G: usize>)? ($($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name $(<const $G: usize>)? ($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             #[allow(clippy::too_many_arguments)]
             fn body $(<const $G: usize>)? ($($arg: $ty),*) $(-> $ret)? $body

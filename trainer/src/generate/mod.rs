@@ -10,13 +10,16 @@
 //! | `turn` | decoding of turns: begin, step, decode |
 //! | `sampler`, `sampling`, `rng` | one token from a row of logits |
 //! | `cache`, `store`, `device` | keys and values, and who shares them |
-//! | `pass`, `kernel`, `lanes` | attention over the cache |
+//! | `pass`, `kernel` | attention over the cache |
+//! | `lanes`, `numbers`, `parallel` | fast loops over plain slices, on libtorch's threads |
 
 mod cache;
 mod decoder;
 mod device;
 mod kernel;
 mod lanes;
+mod numbers;
+mod parallel;
 mod pass;
 mod rng;
 mod sampler;

@@ -4,16 +4,28 @@
 //! (one, when decoding) go through the loops of `kernel`, straight over the chain; many (a prompt, a feedback) through libtorch's attention, for
 //! which the past is gathered into rows once a layer.
 
+use std::cell::RefCell;
+use std::sync::Mutex;
+
 use tch::{Kind, Tensor};
 
 use super::cache::{Cache, Chain, Link};
 use super::kernel;
+use super::numbers::Numbers;
+use super::parallel;
 use super::store::Run;
 use crate::error::{Error, Result, TensorResult};
 use crate::model::{Attention, scaled_dot_product};
 
 /// Up to this many new tokens of a sequence go through `kernel`.
 const FEW: usize = 8;
+/// From this many cached numbers on, the loops are shared out to several threads; in tests from the first, so that they are tested.
+const PARALLEL_FROM: usize = if cfg!(test) { 0 } else { 1 << 17 };
+
+thread_local! {
+    /// Work space of `kernel`.
+    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The new tokens of one sequence in a pass.
 pub(super) struct Item {
@@ -43,6 +55,16 @@ impl Item {
             .ok_or_else(|| Error::Failed("a sequence without a store: a bug in the decoder".into()))
     }
 
+    /// What the token sees that is the `new`-th (from 1) of the pass, in a layer: everything before it and itself.
+    fn chain<'c>(&self, cache: &'c Cache, layer: usize, new: usize) -> Result<Vec<Run<'c>>> {
+        let runs = self.links.iter().map(|l| Ok(cache.host(l.store)?.run(layer, l.len)));
+        let mut chain = runs.collect::<Result<Vec<_>>>()?;
+        if let Some(own) = chain.last_mut() {
+            own.len += new;
+        }
+        Ok(chain)
+    }
+
     /// Which of the `past + n` positions each new token sees.
     fn mask(&mut self, like: &Tensor) -> Result<Tensor> {
         if self.mask.is_none() {
@@ -58,8 +80,6 @@ impl Item {
 pub(super) struct Pass<'a> {
     pub cache: &'a mut Cache,
     pub items: Vec<Item>,
-    /// Work space.
-    pub scores: &'a mut Vec<f32>,
 }
 
 impl Attention for Pass<'_> {
@@ -75,33 +95,41 @@ impl Pass<'_> {
     fn on_host(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
         let layout = *self.cache.layout();
         let (q_width, width) = (layout.heads * layout.head_dim, layout.width());
-        let (queries, keys, values) = (numbers(q)?, numbers(k)?, numbers(v)?);
+        let (queries, keys, values) = (Numbers::of(q)?, Numbers::of(k)?, Numbers::of(v)?);
         let mut out = vec![0.0; queries.len()];
         for item in &mut self.items {
             let tail = item.tail()?;
             let rows = item.start * width..(item.start + item.n) * width;
             self.cache.host_mut(tail.store)?.write(layer, tail.len, &keys[rows.clone()], &values[rows]);
         }
+        let mut few = Vec::new();
+        let mut left = out.as_mut_slice();
         for item in &mut self.items {
-            let rows = item.start * q_width..(item.start + item.n) * q_width;
-            let out = &mut out[rows.clone()];
+            // Items lie one behind the other in the pass.
+            let (own, behind) = left.split_at_mut(item.n * q_width);
+            left = behind;
             if item.n > FEW {
-                let mixed = many(self.cache, item, layer, q, k, v)?;
-                out.copy_from_slice(&numbers(&mixed)?);
+                own.copy_from_slice(&Numbers::of(&many(self.cache, item, layer, q, k, v)?)?);
                 continue;
             }
-            let mut chain = item
-                .links
-                .iter()
-                .map(|l| Ok(self.cache.host(l.store)?.run(layer, l.len)))
-                .collect::<Result<Vec<Run<'_>>>>()?;
-            for (q, out) in queries[rows].chunks_exact(q_width).zip(out.chunks_exact_mut(q_width)) {
-                if let Some(own) = chain.last_mut() {
-                    own.len += 1;
-                }
-                kernel::attend(&layout, q, &chain, self.scores, out);
+            let q = &queries[item.start * q_width..];
+            for (new, (q, out)) in q.chunks_exact(q_width).zip(own.chunks_exact_mut(q_width)).enumerate() {
+                few.push((q, item.chain(self.cache, layer, new + 1)?, Mutex::new(out)));
             }
         }
+        let attend = |part: usize| {
+            let (q, chain, out) = &few[part];
+            // Nobody else asks for this lock: a part is done once.
+            if let Ok(mut out) = out.lock() {
+                SCORES.with_borrow_mut(|scores| kernel::attend(&layout, q, chain, scores, &mut out));
+            }
+        };
+        let positions: usize = few.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
+        match positions * width >= PARALLEL_FROM {
+            true => parallel::for_each(few.len(), &attend),
+            false => (0..few.len()).for_each(attend),
+        }
+        drop(few);
         self.cache.tensor(&out, &q.size()).op("attention")
     }
 
@@ -151,12 +179,4 @@ fn many(cache: &Cache, item: &mut Item, layer: usize, q: &Tensor, k: &Tensor, v:
     let (keys, values) = (join(&keys, &k)?, join(&values, &v)?);
     let mask = item.mask(&q)?;
     scaled_dot_product(&q, &keys, &values, Some(&mask), false)
-}
-
-/// The numbers of a tensor, row-major, in f32.
-pub(super) fn numbers(t: &Tensor) -> Result<Vec<f32>> {
-    let mut numbers = vec![0.0; t.numel()];
-    let plain = t.f_to_kind(Kind::Float).and_then(|t| t.f_contiguous()).op("to float32")?;
-    plain.f_copy_data(&mut numbers, t.numel()).op("to float32")?;
-    Ok(numbers)
 }

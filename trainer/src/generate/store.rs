@@ -1,9 +1,10 @@
 //! [`Store`]: keys and values of a run of positions, in memory laid out for [`super::kernel`].
 //!
-//! Values are rows, `[position][kv_head][head_dim]`. Keys are blocks of [`LANES`] positions, `[block][kv_head][head_dim][lane]`, so that the scores of 16
+//! Values are rows, `[position][kv_head][head_dim]`. Keys are blocks of [`BLOCK`] positions, `[block][kv_head][head_dim][lane]`, so that the scores of 32
 //! positions are summed at once. Both grow geometrically and never move a position: what was written stays where it is.
 
-use super::lanes::LANES;
+/// Positions of a block of keys: enough sums at a time that none waits for another.
+pub(super) const BLOCK: usize = 32;
 
 /// Sizes of a model's keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +56,14 @@ impl Store {
         let end = at + values.len() / width;
         if plane.values.len() < end * width {
             plane.values.resize(end * width, 0.0);
-            plane.keys.resize(end.div_ceil(LANES) * LANES * width, 0.0);
+            plane.keys.resize(end.div_ceil(BLOCK) * BLOCK * width, 0.0);
         }
         plane.values[at * width..end * width].copy_from_slice(values);
         for (position, row) in (at..end).zip(keys.chunks_exact(width)) {
-            let block = &mut plane.keys[position / LANES * LANES * width..][..LANES * width];
-            for (column, head) in block.chunks_exact_mut(head_dim * LANES).zip(row.chunks_exact(head_dim)) {
-                for (lanes, &x) in column.chunks_exact_mut(LANES).zip(head) {
-                    lanes[position % LANES] = x;
+            let block = &mut plane.keys[position / BLOCK * BLOCK * width..][..BLOCK * width];
+            for (column, head) in block.chunks_exact_mut(head_dim * BLOCK).zip(row.chunks_exact(head_dim)) {
+                for (lanes, &x) in column.chunks_exact_mut(BLOCK).zip(head) {
+                    lanes[position % BLOCK] = x;
                 }
             }
         }
@@ -81,11 +82,11 @@ impl Store {
         values.extend_from_slice(&plane.values[..len * width]);
         let start = keys.len();
         keys.resize(start + len * width, 0.0);
-        let blocks = plane.keys.chunks_exact(LANES * width);
-        for (rows, block) in keys[start..].chunks_mut(LANES * width).zip(blocks) {
+        let blocks = plane.keys.chunks_exact(BLOCK * width);
+        for (rows, block) in keys[start..].chunks_mut(BLOCK * width).zip(blocks) {
             for (lane, row) in rows.chunks_exact_mut(width).enumerate() {
-                for (head, column) in row.chunks_exact_mut(head_dim).zip(block.chunks_exact(head_dim * LANES)) {
-                    for (x, lanes) in head.iter_mut().zip(column.chunks_exact(LANES)) {
+                for (head, column) in row.chunks_exact_mut(head_dim).zip(block.chunks_exact(head_dim * BLOCK)) {
+                    for (x, lanes) in head.iter_mut().zip(column.chunks_exact(BLOCK)) {
                         *x = lanes[lane];
                     }
                 }

@@ -307,3 +307,24 @@ fn what_cannot_be_done_is_refused() {
     assert_eq!(decoder.decoding(), 0);
     assert_eq!(decode(&mut decoder, &[turn(slot, 3, 0)], &SAMPLING)[0].tokens.len(), 3);
 }
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let model = models().remove(0);
+    let prompts: Vec<Vec<u32>> = (0..6).map(|i| prompt(5 + 11 * i, i)).collect();
+    let run = |threads| {
+        tch::set_num_threads(threads);
+        let mut decoder = Decoder::new(&model);
+        let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
+        let items: Vec<(SlotId, &[u32])> = slots.iter().zip(&prompts).map(|(&s, p)| (s, p.as_slice())).collect();
+        decoder.feed(&items).unwrap();
+        let turns: Vec<Turn<'_>> = slots.iter().enumerate().map(|(i, &s)| turn(s, 10, i as u64)).collect();
+        decode(&mut decoder, &turns, &SAMPLING)
+    };
+    let (one, three) = (run(1), run(3));
+    tch::set_num_threads(1);
+    for (a, b) in one.iter().zip(&three) {
+        assert_eq!(a.tokens, b.tokens);
+        assert_close(&a.log_probs, &b.log_probs, CLOSE);
+    }
+}

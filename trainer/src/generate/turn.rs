@@ -6,12 +6,18 @@
 //! The draw for token t of a turn is `key.uniform(t)`: it depends on the turn's key alone. The logits of a slot depend on its own tokens alone, up to the rounding of the matrix
 //! kernels, which may sum in another order for another number of rows.
 
+use std::sync::Mutex;
+
 use super::decoder::{Decoder, SlotId};
-use super::pass::numbers;
+use super::numbers::Numbers;
+use super::parallel;
 use super::rng::RngKey;
-use super::sampler::Sampler;
+use super::sampler::{Draw, Sampler};
 use super::sampling::Sampling;
 use crate::error::{Error, Result};
+
+/// From this many logits on, rows are shared out to several threads; in tests from the first, so that they are tested.
+const PARALLEL_FROM: usize = if cfg!(test) { 0 } else { 1 << 16 };
 
 /// What is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,17 +136,14 @@ impl Decoder<'_> {
     /// # Errors
     /// When a sampling setting is out of range, the model fails or its logits are not finite.
     pub fn step(&mut self, sampling: &Sampling) -> Result<Vec<(TurnId, Drawn)>> {
-        let mut sampler = Sampler::new(sampling)?;
+        sampling.check()?;
         let mut ended = self.take_ended();
         if !self.active.is_empty() {
             let batch: Vec<(SlotId, usize)> = self.active.iter().map(|turn| (turn.slot, 1)).collect();
             let hidden = self.forward(&batch)?;
-            let logits = numbers(&tch::no_grad(|| self.model.logits(&hidden))?)?;
-            let vocabulary = logits.len() / batch.len();
-            for (index, row) in logits.chunks_exact(vocabulary.max(1)).enumerate() {
+            let logits = Numbers::of(&tch::no_grad(|| self.model.logits(&hidden))?)?;
+            for (index, draw) in self.draw(&logits, sampling)?.into_iter().enumerate() {
                 let turn = &mut self.active[index];
-                let u = if sampling.is_greedy() { 0.0 } else { turn.key.uniform(turn.drawn.tokens.len() as u64) };
-                let draw = sampler.draw(row, u)?;
                 turn.drawn.tokens.push(draw.token);
                 turn.drawn.log_probs.push(draw.log_prob);
                 turn.drawn.stopped = turn.stop.contains(&draw.token);
@@ -150,6 +153,33 @@ impl Decoder<'_> {
             ended.extend(self.take_ended());
         }
         Ok(ended)
+    }
+
+    /// One draw for each active turn from its row of `logits`; the rows are shared out to the threads.
+    fn draw(&self, logits: &[f32], sampling: &Sampling) -> Result<Vec<Draw>> {
+        let vocabulary = (logits.len() / self.active.len()).max(1);
+        let rows: Vec<(&Active, &[f32])> = self.active.iter().zip(logits.chunks_exact(vocabulary)).collect();
+        let threads =
+            if logits.len() < PARALLEL_FROM { 1 } else { usize::try_from(tch::get_num_threads()).unwrap_or(1) };
+        let share = rows.len().div_ceil(threads.max(1)).max(1);
+        let draws: Vec<Mutex<Result<Vec<Draw>>>> = rows.chunks(share).map(|_| Mutex::new(Ok(Vec::new()))).collect();
+        let work = |part: usize| {
+            let drawn = Sampler::new(sampling).and_then(|mut sampler| {
+                let rows = rows.iter().skip(part * share).take(share);
+                rows.map(|(turn, row)| {
+                    let u = if sampling.is_greedy() { 0.0 } else { turn.key.uniform(turn.drawn.tokens.len() as u64) };
+                    sampler.draw(row, u)
+                })
+                .collect()
+            });
+            // Nobody else asks for this lock: a part is done once.
+            if let Ok(mut place) = draws[part].lock() {
+                *place = drawn;
+            }
+        };
+        parallel::for_each(draws.len(), &work);
+        let parts = draws.into_iter().map(|part| part.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        Ok(parts.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// Removes the turns that are over.

@@ -13,7 +13,7 @@
 
 use std::f64::consts::PI;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{ModelConfig, RopeScaling};
 use crate::error::{Result, TensorResult};
@@ -27,10 +27,12 @@ pub(super) struct Rope {
     kind: Kind,
 }
 
-/// Cosines and sines of one pass, `[T, 1, head_dim / 2]` in the model's kind.
+/// Cosines and sines of one pass, `[T, 1, head_dim]` in the model's kind, so that with (a, b) a pair,
+/// `(a, b) · cos + (b, a) · sin` is the turned pair: the sine is negative in the first half.
 pub(crate) struct Rotation {
     cos: Tensor,
     sin: Tensor,
+    half: i64,
 }
 
 impl Rope {
@@ -42,28 +44,25 @@ impl Rope {
 
     /// `positions [T]` i64.
     pub(super) fn rotation(&self, positions: &Tensor) -> Result<Rotation> {
-        let table = |trig: fn(&Tensor) -> Result<Tensor, tch::TchError>| {
+        let tables = || {
             let angles = positions.f_to_kind(Kind::Float)?.f_unsqueeze(-1)?.f_mul(&self.frequencies)?;
-            let mut table = trig(&angles)?;
+            let (mut cos, mut sin) = (angles.f_cos()?, angles.f_sin()?);
             if self.scale != 1.0 {
-                table = table.f_mul_scalar(self.scale)?;
+                (cos, sin) = (cos.f_mul_scalar(self.scale)?, sin.f_mul_scalar(self.scale)?);
             }
-            table.f_to_kind(self.kind)?.f_unsqueeze(1)
+            let (cos, sin) = (cos.f_to_kind(self.kind)?, sin.f_to_kind(self.kind)?);
+            let both = |first: &Tensor, second: &Tensor| Tensor::f_cat(&[first, second], -1)?.f_unsqueeze(1);
+            let half = self.frequencies.size1()?;
+            Ok::<_, TchError>(Rotation { cos: both(&cos, &cos)?, sin: both(&sin.f_neg()?, &sin)?, half })
         };
-        Ok(Rotation { cos: table(Tensor::f_cos).op("rope")?, sin: table(Tensor::f_sin).op("rope")? })
+        tables().op("rope")
     }
 }
 
 impl Rotation {
     /// `x [T, heads, head_dim]` turned by the positions of its tokens.
     pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        let turn = || {
-            let halves = x.f_chunk(2, -1)?;
-            let [a, b] = halves.as_slice() else { return Err(tch::TchError::Shape("odd head_dim".into())) };
-            let first = a.f_mul(&self.cos)?.f_sub(&b.f_mul(&self.sin)?)?;
-            let second = b.f_mul(&self.cos)?.f_add(&a.f_mul(&self.sin)?)?;
-            Tensor::f_cat(&[first, second], -1)
-        };
+        let turn = || x.f_mul(&self.cos)?.f_add_(&x.f_roll([self.half], [-1])?.f_mul(&self.sin)?);
         turn().op("rope")
     }
 }

@@ -65,7 +65,11 @@ impl Dapo {
         if points.is_empty() {
             return Err(Error::Failed("dapo: no training trajectory has two submissions to start between".into()));
         }
-        let options = forest::Options { temperature: settings.sampling.temperature, ..forest::Options::default() };
+        let options = forest::Options {
+            temperature: settings.sampling.temperature,
+            entropies: true,
+            ..forest::Options::default()
+        };
         let (budget, seed) = (at.run.pack_tokens, at.run.seed);
         Ok(Dapo { settings, points, cursor: 0, groups: Vec::new(), rewards: Vec::new(), seen: Named::new(), options, budget, seed })
     }
