@@ -2,7 +2,8 @@
 //!
 //! Fences follow CommonMark (section 4.5): an opening line of at least three backticks, indented by at most three spaces,
 //! then an info string; the block ends at a line of at least as many backticks and nothing else. A program that holds
-//! backticks itself gets a longer fence, so that every program comes back byte for byte. Tildes are not fences here.
+//! backticks itself gets a longer fence, so that every program comes back byte for byte. Tildes are not fences here, and the
+//! lines of an indented block keep their indentation.
 
 /// `program` as a fenced Python block, without a line end behind it.
 pub fn fence(program: &str) -> String {

@@ -93,13 +93,16 @@ pub struct PairTrees {
     pub too_long: Vec<Pair>,
 }
 
+/// The pairs of one anchor, each with the rejected submission's body.
+type Sides<'a> = Vec<(Pair, &'a [u32])>;
+
 /// The trees in which each pair occurs once. Pairs that name a step that is not there are ignored.
 ///
 /// # Errors
 /// Those of [`TokenTree`]; none on a transcript that this room made.
 pub fn pair_trees(transcript: &Transcript, pairs: &[Pair], limits: Limits) -> Result<PairTrees> {
     let body = |step: usize| transcript.exchanges.get(step).map(|e| e.body.as_slice());
-    let mut at: BTreeMap<usize, Vec<(Pair, &[u32])>> = BTreeMap::new();
+    let mut at: BTreeMap<usize, Sides<'_>> = BTreeMap::new();
     for &pair in pairs {
         if let (Some(_), Some(rejected)) = (body(pair.chosen), body(pair.rejected)) {
             at.entry(pair.chosen).or_default().push((pair, rejected));
@@ -124,13 +127,13 @@ pub fn pair_trees(transcript: &Transcript, pairs: &[Pair], limits: Limits) -> Re
     Ok(PairTrees { trees, too_long })
 }
 
-fn pair_tree(transcript: &Transcript, window: &Window, at: &BTreeMap<usize, Vec<(Pair, &[u32])>>) -> Result<PairTree> {
+fn pair_tree(transcript: &Transcript, window: &Window, at: &BTreeMap<usize, Sides<'_>>) -> Result<PairTree> {
     let mut tree = TokenTree::default();
     let mut pairs = Vec::new();
     let mut trunk: Option<SegmentId> = None;
     let mut run = transcript.preamble.clone();
     // The chosen body at the start of `run`, to become a target once the run is a segment.
-    let mut chosen: Option<(usize, Vec<(Pair, &[u32])>)> = None;
+    let mut chosen: Option<(usize, Sides<'_>)> = None;
     for (i, body, answer) in along(transcript, window) {
         run.extend_from_slice(&transcript.header);
         if let Some(sides) = at.get(&i).filter(|_| window.targets.contains(&i)) {
@@ -155,7 +158,7 @@ fn declare(
     pairs: &mut Vec<PairSpans>,
     parent: Option<SegmentId>,
     here: Option<SegmentId>,
-    chosen: Option<(usize, Vec<(Pair, &[u32])>)>,
+    chosen: Option<(usize, Sides<'_>)>,
 ) -> Result<()> {
     let (Some(segment), Some((len, sides))) = (here, chosen) else { return Ok(()) };
     for (pair, rejected) in sides {

@@ -1,7 +1,7 @@
 //! [`Transcript`]: a conversation in tokens, each turn tokenised once, in the runs that trees are built from.
 
 use super::render::Renderer;
-use crate::dialogue::{Conversation, Limits, Role, Turn, context_start};
+use crate::dialogue::{Conversation, Limits, Turn, context_start};
 use crate::error::Result;
 
 /// A submission and what was said to it.
@@ -85,7 +85,6 @@ impl Transcript {
 /// # Errors
 /// [`crate::Error::Tokenizer`].
 pub fn answer(renderer: &Renderer, stopped: bool, feedback: &Turn) -> Result<Vec<u32>> {
-    debug_assert_eq!(feedback.role, Role::User);
     let mut tokens = if stopped { renderer.after_assistant().to_vec() } else { renderer.after_cut_assistant() };
     tokens.extend(renderer.turns([feedback])?);
     Ok(tokens)
@@ -95,6 +94,7 @@ pub fn answer(renderer: &Renderer, stopped: bool, feedback: &Turn) -> Result<Vec
 mod tests {
     use super::*;
     use crate::config::Template;
+    use crate::dialogue::Role;
     use crate::tokens::testing::{conversation, renderer};
 
     #[test]

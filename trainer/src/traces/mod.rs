@@ -38,9 +38,9 @@ pub use submission::{Log, Submission};
 pub use time::Moment;
 
 use crate::config::{DataSettings, Source};
-use synthetic::SyntheticProblem;
 use crate::error::{Error, Result};
 use novice_sandbox::{Course, Pool};
+use synthetic::SyntheticProblem;
 
 /// Everything that a run needs to know about its data.
 #[derive(Debug)]

@@ -45,10 +45,10 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Submission>> {
             continue;
         }
         let before = problems.len();
-        if let Some(row) = submission(line, i + 1, &mut problems) {
-            if problems.len() == before {
-                rows.push(row);
-            }
+        if let Some(row) = submission(line, i + 1, &mut problems)
+            && problems.len() == before
+        {
+            rows.push(row);
         }
     }
     match report(path, &problems) {
@@ -226,6 +226,7 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Result<Vec<Submission>> {
         parse(Path::new("log.jsonl"), text.as_bytes())
@@ -298,5 +299,35 @@ mod tests {
         let e = parse(Path::new("l"), b"{\"student\": \"\xff\"}").unwrap_err().to_string();
         assert!(e.starts_with("l:1: JSON: column"), "{e}");
         assert!(error("\n\n").contains("no submissions in this file"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(
+            pieces in proptest::collection::vec(prop_oneof![
+                any::<Vec<u8>>(),
+                Just(GOOD.as_bytes().to_vec()),
+                "[\\[\\]{}\",:a-z0-9\\n ]{0,20}".prop_map(String::into_bytes),
+            ], 0..6),
+        ) {
+            let bytes = pieces.join(&b'\n');
+            match parse(Path::new("l"), &bytes) {
+                Ok(rows) => prop_assert!(!rows.is_empty()),
+                Err(e) => prop_assert!(e.to_string().starts_with("l:"), "{}", e),
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(
+            code in any::<String>(), student in "\\PC{1,9}", attempt in any::<u32>(),
+            grade in proptest::option::of(0.0..=100.0f64),
+        ) {
+            let row = serde_json::json!({
+                "student": student, "problem": "p", "attempt": attempt, "code": code, "grade": grade,
+            });
+            let rows = parse(Path::new("l"), row.to_string().as_bytes()).unwrap();
+            let row = &rows[0];
+            prop_assert_eq!((&row.student, row.attempt, &row.code, row.grade), (&student, attempt, &code, grade));
+        }
     }
 }
