@@ -67,7 +67,7 @@ impl Simulate {
                 max_new_tokens: run.evaluate.max_new_tokens,
                 max_tokens: run.dialogue.max_tokens,
             },
-            sampling: crate::generate::Sampling { temperature: self.temperature, ..run.evaluate.sampling },
+            sampling: crate::config::Sampling { temperature: self.temperature, ..run.evaluate.sampling },
         };
         let key = RngKey { seed: self.seed.unwrap_or(run.seed), ..RngKey::default() };
         let start = workshop.start(&trajectory, position, key)?.ok_or_else(|| {

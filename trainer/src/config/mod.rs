@@ -7,7 +7,10 @@ mod data;
 mod dialogue;
 mod load;
 mod located;
+mod lora;
+mod optimiser;
 mod run;
+mod sampling;
 mod synthetic;
 mod validate;
 
@@ -18,7 +21,9 @@ pub use run::{
     PairStrategy, SandboxSettings, SftSettings, StageName, WeightedReward,
 };
 
-pub use crate::optimiser::OptimiserSettings;
+pub use lora::LoraConfig;
+pub use optimiser::{OptimiserSettings, Schedule};
+pub use sampling::Sampling;
 pub use synthetic::SyntheticSettings;
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,6 @@
 //! Settings of the model, the stages, of evaluation and of what is written while a run goes on.
 
-use crate::generate::Sampling;
-use crate::model::LoraConfig;
-use crate::optimiser::OptimiserSettings;
+use super::{LoraConfig, OptimiserSettings, Sampling};
 use novice_rewards::RewardName;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

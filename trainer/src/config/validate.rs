@@ -2,7 +2,7 @@
 
 use super::load::{Problem, problem};
 use super::{Run, Source, StageName};
-use crate::optimiser::OptimiserSettings;
+use crate::error::Result;
 
 /// Everything that is out of range; empty when the run makes sense.
 pub(super) fn check(run: &Run) -> Vec<Problem> {
@@ -78,12 +78,16 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
             found.push(problem(section, key, format!("zero or more is expected, found {value}")));
         }
     };
-    not_negative("dpo", "beta", run.dpo.beta);
     not_negative("dpo", "sft_weight", run.dpo.sft_weight);
     not_negative("dapo", "clip_high", run.dapo.clip_high);
     not_negative("dapo", "overlong_weight", run.dapo.overlong_weight);
-    not_negative("dapo.sampling", "temperature", run.dapo.sampling.temperature);
-    not_negative("evaluate.sampling", "temperature", run.evaluate.sampling.temperature);
+    if !(run.dpo.beta > 0.0 && run.dpo.beta.is_finite()) {
+        found.push(problem("dpo", "beta", format!("more than 0 is expected, found {}", run.dpo.beta)));
+    }
+    if !(0.0..0.5).contains(&run.dpo.label_smoothing) {
+        let value = run.dpo.label_smoothing;
+        found.push(problem("dpo", "label_smoothing", format!("0 up to but not 0.5 is expected, found {value}")));
+    }
     if run.dapo.sampling.temperature == 0.0 {
         found.push(problem("dapo.sampling", "temperature", "more than 0 is expected: greedy rollouts of a group are equal"));
     }
@@ -98,23 +102,23 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
             found.push(problem("dapo", &format!("rewards[{i}].weight"), "a finite number is expected"));
         }
     }
-    for (section, settings) in
-        [("sft.optimiser", &run.sft.optimiser), ("dpo.optimiser", &run.dpo.optimiser), ("dapo.optimiser", &run.dapo.optimiser)]
-    {
-        optimiser(section, settings, &mut found);
+    let optimisers = [("sft", &run.sft.optimiser), ("dpo", &run.dpo.optimiser), ("dapo", &run.dapo.optimiser)];
+    for (stage, settings) in optimisers {
+        checked(&format!("{stage}.optimiser"), settings.check(), &mut found);
+    }
+    checked("dapo.sampling", run.dapo.sampling.check(), &mut found);
+    checked("evaluate.sampling", run.evaluate.sampling.check(), &mut found);
+    if let Some(lora) = &run.model.lora {
+        checked("model", lora.check(), &mut found);
     }
     found
 }
 
-fn optimiser(section: &str, settings: &OptimiserSettings, found: &mut Vec<Problem>) {
-    let mut expect = |ok: bool, key: &str, expected: &str, value: f64| {
-        if !ok {
-            found.push(problem(section, key, format!("{expected} is expected, found {value}")));
-        }
-    };
-    let s = settings;
-    expect(s.learning_rate > 0.0 && s.learning_rate < 1.0, "learning_rate", "more than 0 and less than 1", s.learning_rate);
-    expect((0.0..=1.0).contains(&s.warmup_ratio), "warmup_ratio", "a share from 0 to 1", s.warmup_ratio);
-    expect(s.weight_decay >= 0.0, "weight_decay", "zero or more", s.weight_decay);
-    expect(s.max_grad_norm >= 0.0, "max_grad_norm", "zero (no clipping) or more", s.max_grad_norm);
+/// Adds what a room says of its own settings; its message begins with the field's name.
+fn checked(section: &str, result: Result<()>, found: &mut Vec<Problem>) {
+    if let Err(error) = result {
+        let message = error.to_string();
+        let field = message.split([' ', ':']).next().unwrap_or_default().to_string();
+        found.push(problem(section, &field, message));
+    }
 }

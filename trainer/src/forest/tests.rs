@@ -8,7 +8,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::model::testing::tiny;
-use crate::model::{Causal, LoraConfig, Model};
+use crate::config::LoraConfig;
+use crate::model::{Causal, Model};
 use crate::tokens::{FlatTree, SegmentId, Span, TokenTree};
 
 const CPU: Device = Device::Cpu;

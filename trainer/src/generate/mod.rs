@@ -1,14 +1,14 @@
 //! Batched decoding on shared prefixes: one engine for rollouts, evaluation and simulation.
 //!
 //! A [`Decoder`] holds many sequences of one model. They are fed (prompts, feedback), forked (a group of rollouts shares its prefix) and decoded
-//! together, one token each a step; every token passes through the model once. How tokens are drawn is a [`Sampling`]; the random numbers are named by
+//! together, one token each a step; every token passes through the model once. How tokens are drawn is a [`Sampling`](crate::config::Sampling); the random numbers are named by
 //! [`RngKey`]s. Each drawn token comes with the log-prob that a forward pass of training recomputes.
 //!
 //! | file | what |
 //! |---|---|
 //! | `decoder` | slots: open, fork, close, feed |
 //! | `turn` | decoding of turns: begin, step, decode |
-//! | `sampler`, `sampling`, `rng` | one token from a row of logits |
+//! | `sampler`, `rng` | one token from a row of logits |
 //! | `cache`, `store`, `device` | keys and values, and who shares them |
 //! | `pass`, `kernel` | attention over the cache |
 //! | `lanes`, `numbers`, `parallel` | fast loops over plain slices, on libtorch's threads |
@@ -23,7 +23,6 @@ mod parallel;
 mod pass;
 mod rng;
 mod sampler;
-mod sampling;
 mod store;
 mod turn;
 
@@ -33,5 +32,4 @@ mod tests;
 pub use decoder::{Decoder, SlotId};
 pub use rng::RngKey;
 pub use sampler::{Draw, Sampler};
-pub use sampling::Sampling;
 pub use turn::{Drawn, Turn, TurnId};

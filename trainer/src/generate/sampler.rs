@@ -6,7 +6,7 @@
 //! The log-prob that is recorded is the one under the *whole* softmax at the sampling temperature (1 for greedy), which is what a forward pass over the
 //! finished text recomputes. With filters on, tokens are drawn from a narrower distribution than that.
 
-use super::Sampling;
+use crate::config::Sampling;
 use super::lanes::{exp, exp_sum, maximum};
 use crate::error::{Error, Result};
 

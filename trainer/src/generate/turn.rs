@@ -13,7 +13,7 @@ use super::numbers::Numbers;
 use super::parallel;
 use super::rng::RngKey;
 use super::sampler::{Draw, Sampler};
-use super::sampling::Sampling;
+use crate::config::Sampling;
 use crate::error::{Error, Result};
 
 /// From this many logits on, rows are shared out to several threads; in tests from the first, so that they are tested.

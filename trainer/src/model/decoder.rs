@@ -9,11 +9,11 @@ use super::config::{Architecture, ModelConfig};
 use super::init;
 use super::layer::Layer;
 use super::linear::Linear;
-use super::lora::LoraConfig;
 use super::names::{self, Spec};
 use super::norm::RmsNorm;
 use super::rope::{Rope, Rotation};
 use super::weights::Weights;
+use crate::config::LoraConfig;
 use crate::error::{Error, Result, TensorResult};
 
 /// A causal decoder. Tokens of all rows lie in one flat row; the [`Attention`] decides who sees whom.

@@ -2,7 +2,7 @@
 //!
 //! A [`Model`] maps tokens and their positions to hidden states; who sees whom is decided by the [`Attention`] that the
 //! caller passes in. So the forest pass, a plain causal row and the key-value cache of the generator share every other
-//! operation, and there is one implementation of each. Parameters are trained in full, or through [`LoraConfig`]
+//! operation, and there is one implementation of each. Parameters are trained in full, or through [`LoraConfig`](crate::config::LoraConfig)
 //! adapters on a frozen base.
 //!
 //! Logits equal those of `transformers`; `tests/peers/parity` compares them, and `parity.rs` holds numbers that
@@ -33,5 +33,4 @@ pub(crate) mod testing;
 pub use attention::{Attention, Causal, scaled_dot_product};
 pub use config::{Architecture, ModelConfig, RopeScaling};
 pub use decoder::Model;
-pub use lora::LoraConfig;
 pub use parameters::Parameter;

@@ -4,9 +4,10 @@ use tch::Tensor;
 
 use super::decoder::Model;
 use super::linear::Linear;
-use super::lora::{Adapter, LoraConfig};
+use super::lora::Adapter;
 use super::names;
 use super::norm::RmsNorm;
+use crate::config::LoraConfig;
 use crate::error::{Error, Result, TensorResult};
 
 /// A tensor that training changes.

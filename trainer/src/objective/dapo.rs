@@ -11,28 +11,25 @@
 //! penalty for leaving a reference (β = 0, as in the paper). Samples that are to be left out (truncated ones, say) are left out
 //! by the caller, of the samples and of N.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Metrics, Objective, check_normaliser};
 use crate::error::{Error, Result};
 
 /// How far a token's probability may move before its gradient is cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ClipSettings {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clip {
     /// ε_low: the ratio of new to old probability is clipped below 1 − `clip_low`. Default 0.2.
     pub clip_low: f64,
     /// ε_high: the ratio is clipped above 1 + `clip_high`. Default 0.28, larger than below so that rare tokens can grow.
     pub clip_high: f64,
 }
 
-impl Default for ClipSettings {
+impl Default for Clip {
     fn default() -> Self {
-        ClipSettings { clip_low: 0.2, clip_high: 0.28 }
+        Clip { clip_low: 0.2, clip_high: 0.28 }
     }
 }
 
-impl ClipSettings {
+impl Clip {
     /// Checks the ranges.
     ///
     /// # Errors
@@ -77,7 +74,7 @@ pub struct Sample<'a> {
 ///
 /// # Errors
 /// When `normaliser` is not a positive number, a setting is out of range, or the lengths within a sample differ.
-pub fn dapo(samples: &[Sample<'_>], clip: &ClipSettings, normaliser: f64) -> Result<Objective> {
+pub fn dapo(samples: &[Sample<'_>], clip: &Clip, normaliser: f64) -> Result<Objective> {
     check_normaliser(normaliser, "drawn tokens")?;
     clip.check()?;
     let (low, high) = (1.0 - clip.clip_low, 1.0 + clip.clip_high);
@@ -158,7 +155,7 @@ mod tests {
     use super::*;
 
     fn one(new: &[f32], old: &[f32], advantage: f64, n: f64) -> Objective {
-        dapo(&[Sample { new, old, advantage: Advantage::Sample(advantage) }], &ClipSettings::default(), n).unwrap()
+        dapo(&[Sample { new, old, advantage: Advantage::Sample(advantage) }], &Clip::default(), n).unwrap()
     }
 
     #[test]
@@ -193,7 +190,7 @@ mod tests {
     #[test]
     fn advantages_of_tokens_are_those_of_the_sample_when_equal() {
         let (new, old) = ([-1.0, -0.5], [-1.1, -0.9]);
-        let clip = ClipSettings::default();
+        let clip = Clip::default();
         let each =
             dapo(&[Sample { new: &new, old: &old, advantage: Advantage::Tokens(&[0.3, 0.3]) }], &clip, 2.0).unwrap();
         assert_eq!(each, one(&new, &old, 0.3, 2.0));
@@ -201,13 +198,13 @@ mod tests {
 
     #[test]
     fn ragged_samples_and_wrong_settings_are_refused() {
-        let clip = ClipSettings::default();
+        let clip = Clip::default();
         let bad = |sample| dapo(&[sample], &clip, 1.0).is_err();
         assert!(bad(Sample { new: &[-1.0], old: &[], advantage: Advantage::Sample(1.0) }));
         assert!(bad(Sample { new: &[-1.0], old: &[-1.0], advantage: Advantage::Tokens(&[]) }));
         assert!(dapo(&[], &clip, 0.0).is_err());
-        assert!(dapo(&[], &ClipSettings { clip_low: 1.5, clip_high: 0.2 }, 1.0).is_err());
-        assert!(dapo(&[], &ClipSettings { clip_low: 0.2, clip_high: f64::NAN }, 1.0).is_err());
+        assert!(dapo(&[], &Clip { clip_low: 1.5, clip_high: 0.2 }, 1.0).is_err());
+        assert!(dapo(&[], &Clip { clip_low: 0.2, clip_high: f64::NAN }, 1.0).is_err());
     }
 
     proptest! {
@@ -218,7 +215,7 @@ mod tests {
             let old: Vec<f32> = tokens.iter().map(|t| t.0).collect();
             let new: Vec<f32> = tokens.iter().map(|t| t.0 + t.1).collect();
             let advantages: Vec<f64> = tokens.iter().map(|t| t.2).collect();
-            let clip = ClipSettings::default();
+            let clip = Clip::default();
             let o = dapo(&[Sample { new: &new, old: &old, advantage: Advantage::Tokens(&advantages) }], &clip, n).unwrap();
             // The same loss in f64 throughout, written as the paper has it.
             let loss = |x: &[f64]| -> f64 {
@@ -242,7 +239,7 @@ mod tests {
             let news: Vec<Vec<f32>> = rows.iter().map(|r| r.iter().map(|t| t.1).collect()).collect();
             let samples: Vec<Sample<'_>> = olds.iter().zip(&news).enumerate()
                 .map(|(i, (old, new))| Sample { new, old, advantage: Advantage::Sample(i as f64 - 1.0) }).collect();
-            let clip = ClipSettings::default();
+            let clip = Clip::default();
             let whole = dapo(&samples, &clip, 11.0).unwrap();
             let mut loss = 0.0;
             let mut grad = Vec::new();

@@ -13,28 +13,25 @@
 //!
 //! The reference's log-probs are constants here: computed once, before training, by the policy that DPO starts from.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Metrics, check_normaliser};
 use crate::error::{Error, Result};
 
 /// What can be set about the loss.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DpoSettings {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DpoLoss {
     /// β: how strongly a difference to the reference counts; larger keeps the policy closer to it. Default 0.1 (the paper's).
     pub beta: f64,
     /// ε: assumed share of preferences that are the wrong way round, in 0..0.5. Default 0.
     pub label_smoothing: f64,
 }
 
-impl Default for DpoSettings {
+impl Default for DpoLoss {
     fn default() -> Self {
-        DpoSettings { beta: 0.1, label_smoothing: 0.0 }
+        DpoLoss { beta: 0.1, label_smoothing: 0.0 }
     }
 }
 
-impl DpoSettings {
+impl DpoLoss {
     /// Checks the ranges.
     ///
     /// # Errors
@@ -94,10 +91,10 @@ pub fn implicit_reward(beta: f64, log_prob: f64, reference: f64) -> f64 {
 ///
 /// # Errors
 /// When `normaliser` is not a positive number or a setting is out of range.
-pub fn dpo(pairs: &[PairLogProbs], settings: &DpoSettings, normaliser: f64) -> Result<PairObjective> {
+pub fn dpo(pairs: &[PairLogProbs], settings: &DpoLoss, normaliser: f64) -> Result<PairObjective> {
     check_normaliser(normaliser, "pairs")?;
     settings.check()?;
-    let DpoSettings { beta, label_smoothing: flip } = *settings;
+    let DpoLoss { beta, label_smoothing: flip } = *settings;
     let mut objective = PairObjective::default();
     for pair in pairs {
         let chosen = implicit_reward(beta, pair.chosen, pair.ref_chosen);
@@ -140,7 +137,7 @@ mod tests {
     #[test]
     fn hand_computed() {
         // δ = (−2 + 3) − (−6 + 5) = 2, β = 0.5: margin 1, loss ln(1 + e^−1).
-        let settings = DpoSettings { beta: 0.5, label_smoothing: 0.0 };
+        let settings = DpoLoss { beta: 0.5, label_smoothing: 0.0 };
         let o = dpo(&[pair(&[-2.0, -6.0])], &settings, 1.0).unwrap();
         assert!((o.loss - 0.313_261_687_518_222_8).abs() < 1e-15);
         assert!((o.grad[0].chosen + 0.5 * 0.268_941_421_369_995_1).abs() < 1e-15);
@@ -153,7 +150,7 @@ mod tests {
 
     #[test]
     fn at_the_reference_the_loss_is_ln_2_and_no_pair_is_won() {
-        let o = dpo(&[pair(&[-3.0, -5.0]); 3], &DpoSettings::default(), 3.0).unwrap();
+        let o = dpo(&[pair(&[-3.0, -5.0]); 3], &DpoLoss::default(), 3.0).unwrap();
         assert!((o.loss - std::f64::consts::LN_2).abs() < 1e-15);
         assert_eq!(o.metrics.get("accuracy"), Some(0.0));
     }
@@ -161,7 +158,7 @@ mod tests {
     #[test]
     fn huge_margins_stay_finite() {
         for (x, loss) in [([1e6, -1e6], 0.0), ([-1e6, 1e6], 2e6 * 0.1)] {
-            let o = dpo(&[pair(&x)], &DpoSettings::default(), 1.0).unwrap();
+            let o = dpo(&[pair(&x)], &DpoLoss::default(), 1.0).unwrap();
             assert!((o.loss - loss).abs() < 1.0 && o.loss.is_finite() && o.grad[0].chosen.is_finite());
         }
     }
@@ -169,9 +166,9 @@ mod tests {
     #[test]
     fn settings_out_of_range_are_refused() {
         for (beta, label_smoothing) in [(0.0, 0.0), (f64::NAN, 0.0), (0.1, 0.5), (0.1, -0.1)] {
-            assert!(dpo(&[], &DpoSettings { beta, label_smoothing }, 1.0).is_err());
+            assert!(dpo(&[], &DpoLoss { beta, label_smoothing }, 1.0).is_err());
         }
-        assert!(dpo(&[], &DpoSettings::default(), 0.0).is_err());
+        assert!(dpo(&[], &DpoLoss::default(), 0.0).is_err());
     }
 
     proptest! {
@@ -179,7 +176,7 @@ mod tests {
         fn gradients_equal_finite_differences(
             x in prop::array::uniform2(-20.0f64..0.0), beta in 0.01f64..2.0, label_smoothing in 0.0f64..0.49, n in 1.0f64..9.0,
         ) {
-            let settings = DpoSettings { beta, label_smoothing };
+            let settings = DpoLoss { beta, label_smoothing };
             let loss = |x: &[f64]| dpo(&[pair(x)], &settings, n).unwrap().loss;
             let grad = dpo(&[pair(&x)], &settings, n).unwrap().grad[0];
             prop_assert!((grad.chosen - central_difference(&x, 0, loss)).abs() < 1e-7);
@@ -190,7 +187,7 @@ mod tests {
         fn parts_add_up_to_the_batch(xs in prop::collection::vec(prop::array::uniform2(-9.0f64..0.0), 2..9), cut in 0usize..9) {
             let pairs: Vec<_> = xs.iter().map(|x| pair(x)).collect();
             let (n, cut) = (pairs.len() as f64, cut.min(pairs.len()));
-            let settings = DpoSettings::default();
+            let settings = DpoLoss::default();
             let whole = dpo(&pairs, &settings, n).unwrap();
             let (a, b) = (dpo(&pairs[..cut], &settings, n).unwrap(), dpo(&pairs[cut..], &settings, n).unwrap());
             prop_assert!((a.loss + b.loss - whole.loss).abs() < 1e-12);

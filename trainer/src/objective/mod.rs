@@ -22,8 +22,8 @@ mod metrics;
 mod sft;
 
 pub use advantage::{AdvantageScale, group_advantages, is_informative, overlong};
-pub use dapo::{Advantage, ClipSettings, Sample, dapo};
-pub use dpo::{DpoSettings, PairGrad, PairLogProbs, PairObjective, dpo, implicit_reward};
+pub use dapo::{Advantage, Clip, Sample, dapo};
+pub use dpo::{DpoLoss, PairGrad, PairLogProbs, PairObjective, dpo, implicit_reward};
 pub use metrics::{Metric, Metrics};
 pub use sft::{sft, sft_weights};
 

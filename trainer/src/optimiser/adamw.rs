@@ -7,8 +7,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::OptimiserSettings;
 use super::kernel::{Coefficients, Update, apply};
+use crate::config::OptimiserSettings;
 use crate::error::{Error, Result, TensorResult};
 use crate::model::Parameter;
 

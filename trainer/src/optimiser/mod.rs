@@ -6,8 +6,6 @@
 mod adamw;
 mod kernel;
 mod schedule;
-mod settings;
 
 pub use adamw::{AdamW, StepInfo};
-pub use schedule::{Schedule, schedule};
-pub use settings::OptimiserSettings;
+pub use schedule::schedule;

@@ -11,20 +11,7 @@
 //!
 //! These are the schedules of Hugging Face `transformers`, step for step, so that curves can be laid over each other.
 
-use serde::{Deserialize, Serialize};
-
-/// The shape after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// The peak to the end.
-    Constant,
-    /// A straight line to 0.
-    Linear,
-    /// Half a cosine to 0. The default.
-    #[default]
-    Cosine,
-}
+use crate::config::Schedule;
 
 /// The learning rate of step `step` (from 0) of `total_steps`. `warmup_ratio` is a share of the steps, 0 to 1; `peak` the rate that the warm-up
 /// reaches. Steps past the end keep the rate of the end (0, or the peak of [`Schedule::Constant`]).

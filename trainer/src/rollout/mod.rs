@@ -15,7 +15,8 @@ pub use score::{Scored, beside, score};
 
 use crate::dialogue::{Dialogue, Unclosed, extract_program};
 use crate::error::{Error, Result};
-use crate::generate::{self, Decoder, RngKey, Sampling, SlotId};
+use crate::config::Sampling;
+use crate::generate::{self, Decoder, RngKey, SlotId};
 use crate::model::Model;
 use crate::tokens::{Renderer, answer};
 use learner::Learner;

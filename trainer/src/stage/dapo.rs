@@ -16,7 +16,7 @@ use crate::forest;
 use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
 use crate::random;
-use crate::objective::{self, Advantage, AdvantageScale, ClipSettings, Metrics, Sample};
+use crate::objective::{self, Advantage, AdvantageScale, Clip, Metrics, Sample};
 use crate::rollout::{Classroom, End, Limits, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use crate::traces::Trajectory;
@@ -335,7 +335,7 @@ impl Stage for Dapo {
             return Ok(Update::Skip(named));
         }
         let drawn: usize = self.groups.iter().map(|g| g.tree.edges.len()).sum();
-        let clip = ClipSettings { clip_low: self.settings.clip_low, clip_high: self.settings.clip_high };
+        let clip = Clip { clip_low: self.settings.clip_low, clip_high: self.settings.clip_high };
         let (mut loss, mut entropy, mut metrics) = (0.0, 0.0, Metrics::default());
         for pack in forest::pack(&self.groups.iter().map(|g| g.tree.tokens.len()).collect::<Vec<_>>(), self.budget) {
             let packed: Vec<&Group> = pack.iter().map(|&i| &self.groups[i]).collect();

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::forest::{self, TargetLogProbs};
 use crate::monitor::StageMonitor;
 use crate::random;
-use crate::objective::{self, DpoSettings as Loss, Metrics, PairLogProbs};
+use crate::objective::{self, DpoLoss, Metrics, PairLogProbs};
 use crate::tokens::FlatTree;
 use crate::traces::Trajectory;
 use std::ops::Range;
@@ -95,8 +95,8 @@ impl Dpo {
         Ok(sums)
     }
 
-    fn loss(&self) -> Loss {
-        Loss { beta: self.settings.beta, label_smoothing: self.settings.label_smoothing }
+    fn loss(&self) -> DpoLoss {
+        DpoLoss { beta: self.settings.beta, label_smoothing: self.settings.label_smoothing }
     }
 
     /// Trajectories of each step: whole ones, until the step has its pairs.

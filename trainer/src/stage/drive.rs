@@ -92,7 +92,7 @@ pub(super) fn drive(
         optimiser.load_state(&moments)?;
     }
     let mut log = monitor.stage(name, total as u64);
-    if step == 0 {
+    if resume.is_none() {
         write(&mut log, 0, &held_out(stage, at)?)?;
     }
     while step < total {

@@ -2,10 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
 use crate::error::{Error, Result};
 
-/// Settings of [`super::AdamW`].
+/// The shape after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// The peak to the end.
+    Constant,
+    /// A straight line to 0.
+    Linear,
+    /// Half a cosine to 0. The default.
+    #[default]
+    Cosine,
+}
+
+/// Settings of [`crate::optimiser::AdamW`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimiserSettings {
@@ -51,6 +63,13 @@ impl OptimiserSettings {
     /// # Errors
     /// Names the field, its value and its range.
     pub fn check(&self) -> Result<()> {
+        if !(self.learning_rate > 0.0 && self.learning_rate < 1.0) {
+            let rate = self.learning_rate;
+            return Err(Error::Usage(format!("learning_rate is {rate}: expected more than 0 and less than 1")));
+        }
+        if !(0.0..=1.0).contains(&self.warmup_ratio) {
+            return Err(Error::Usage(format!("warmup_ratio is {}: expected a share from 0 to 1", self.warmup_ratio)));
+        }
         for (name, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             if !(0.0..1.0).contains(&value) {
                 return Err(Error::Usage(format!("{name} is {value}: expected at least 0 and less than 1")));
