@@ -88,7 +88,7 @@ fn the_solutions_of_the_demo_course_pass() {
     let path = repository("configs/demo/course.yaml");
     let course = novice_sandbox::Course::load(&path).unwrap();
     let mut lines = String::new();
-    for problem in course.problems() {
+    for problem in &course.problems {
         for (i, code) in problem.solutions.iter().enumerate() {
             lines += &format!("{}\n", json!({"id": i, "problem": problem.id, "code": code}));
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct SyntheticSettings {
     /// Learners. Default 60.
     pub students: usize,
-    /// Problems that each learner attempts, drawn without replacement; all if there are fewer. Default 8.
+    /// Problems that each learner attempts, drawn without replacement; all if there are fewer, or for 0. Default 8.
     pub problems_per_student: usize,
     /// A trajectory is cut after this many submissions. Default 16.
     pub max_submissions: usize,

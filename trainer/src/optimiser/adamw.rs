@@ -252,6 +252,9 @@ mod tests {
     }
 
     const SETTINGS: OptimiserSettings = OptimiserSettings {
+        learning_rate: 1e-3,
+        schedule: crate::config::Schedule::Constant,
+        warmup_ratio: 0.0,
         beta1: 0.9,
         beta2: 0.99,
         epsilon: 1e-8,

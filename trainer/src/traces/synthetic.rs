@@ -56,7 +56,11 @@ pub fn synthesise(problems: &[SyntheticProblem], settings: &SyntheticSettings, s
     for student in 0..settings.students {
         let mut draw = Draw::new(seed, student, "");
         let traits = Traits::draw(&mut draw);
-        let mut chosen = draw.sample(problems.len(), settings.problems_per_student);
+        let wanted = match settings.problems_per_student {
+            0 => problems.len(),
+            n => n,
+        };
+        let mut chosen = draw.sample(problems.len(), wanted);
         chosen.sort_unstable();
         for problem in chosen.into_iter().filter_map(|index| problems.get(index)) {
             let mut draw = Draw::new(seed, student, &problem.id);

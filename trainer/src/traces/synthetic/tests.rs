@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use novice_rewards::python::{normal_form, parses};
+use serde::Deserialize;
 
 use super::mistakes::{MistakeClass, MistakeKind, possible};
 use super::patch::apply;
