@@ -33,11 +33,13 @@ pub struct OptimiserSettings {
     pub beta2: f64,
     /// ε: added to the denominator. Default 1e-8.
     pub epsilon: f64,
-    /// λ: share of a weight that decays per step and unit of learning rate, on matrices only (not on norms and biases). Default 0.
+    /// λ: share of a weight that decays per step and unit of learning rate, on matrices only (not on norms and biases).
+    /// Default 0.
     pub weight_decay: f64,
     /// Gradients are scaled down to this global L2 norm; 0 turns clipping off. Default 1.
     pub max_grad_norm: f64,
-    /// Keep a float32 copy of bfloat16 parameters and step that, so that small updates are not lost in rounding. Default true.
+    /// Keep a float32 copy of bfloat16 parameters and step that, so that small updates are not lost in rounding.
+    /// Default true.
     pub master_weights: bool,
 }
 

@@ -12,7 +12,8 @@ pub struct Sampling {
     pub temperature: f64,
     /// Only the `top_k` likeliest tokens (the lowest ids among equals); 0 for all. Default 0.
     pub top_k: usize,
-    /// Only the likeliest tokens that together have at least this share of what the other filters left; 1 for all. Default 1.
+    /// Only the likeliest tokens that together have at least this share of what the other filters left; 1 for all.
+    /// Default 1.
     pub top_p: f64,
     /// Only tokens at least this many times as likely as the likeliest; 0 for all. Default 0.
     pub min_p: f64,

@@ -1,8 +1,9 @@
 //! [`Decoder`]: many sequences ("slots") of one model, their tokens and their cached past.
 //!
-//! The last token of a slot is always pending: known, but not yet seen by the model. Feeding computes the past of everything before it, and each step of
-//! decoding passes the pending token of every slot through the model to draw the next one. That makes forking trivial at any length: share the past up
-//! to the last token, which becomes the branch's pending one.
+//! The last token of a slot is always pending: known, but not yet seen by the model. Feeding computes the past of
+//! everything before it, and each step of decoding passes the pending token of every slot through the model to draw the
+//! next one. That makes forking trivial at any length: share the past up to the last token, which becomes the branch's
+//! pending one.
 
 use tch::{Device, Tensor};
 
@@ -55,7 +56,8 @@ impl<'m> Decoder<'m> {
         Decoder { model, cache, slots: Vec::new(), feed_budget: 4096, active: Vec::new(), turns_begun: 0 }
     }
 
-    /// Sets how many tokens at most go through one forward pass of [`Decoder::feed`]: it bounds memory and changes no result. Default 4096.
+    /// Sets how many tokens at most go through one forward pass of [`Decoder::feed`]: it bounds memory and changes no
+    /// result. Default 4096.
     pub fn with_feed_budget(mut self, tokens: usize) -> Decoder<'m> {
         self.feed_budget = tokens.max(1);
         self
@@ -81,7 +83,8 @@ impl<'m> Decoder<'m> {
         Ok(self.insert(branch))
     }
 
-    /// Forgets a slot, and the turn that it is decoding if it is. What others share with it stays. Closing twice is no error.
+    /// Forgets a slot, and the turn that it is decoding if it is. What others share with it stays. Closing twice is no
+    /// error.
     pub fn close(&mut self, slot: SlotId) {
         if let Some(slot) = self.slots.get_mut(slot.0).and_then(Option::take) {
             self.cache.release(slot.chain);
@@ -113,7 +116,8 @@ impl<'m> Decoder<'m> {
         Ok(&self.slot(slot)?.tokens)
     }
 
-    /// Appends given tokens to slots: a prompt, a feedback. The tokens of all slots share forward passes of at most the feed budget, without padding.
+    /// Appends given tokens to slots: a prompt, a feedback. The tokens of all slots share forward passes of at most the
+    /// feed budget, without padding.
     ///
     /// # Errors
     /// When a slot is closed, decoding, or named twice, a token is not in the vocabulary, or the model fails.
@@ -162,8 +166,8 @@ impl<'m> Decoder<'m> {
         Ok(())
     }
 
-    /// Passes the next `n` tokens of each slot, n > 0, through the model and caches their keys and values; a slot appears once. Returns their hidden states
-    /// `[Σ n, hidden_size]`.
+    /// Passes the next `n` tokens of each slot, n > 0, through the model and caches their keys and values; a slot
+    /// appears once. Returns their hidden states `[Σ n, hidden_size]`.
     pub(super) fn forward(&mut self, batch: &[(SlotId, usize)]) -> Result<Tensor> {
         let (mut tokens, mut positions, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for &(id, n) in batch {

@@ -8,7 +8,8 @@ use crate::error::{Result, TensorResult};
 /// Positions of a new store's buffers.
 const FIRST: i64 = 64;
 
-/// Keys and values of all layers of a run of positions; buffers `[capacity, kv_heads, head_dim]` that double when they are full.
+/// Keys and values of all layers of a run of positions; buffers `[capacity, kv_heads, head_dim]` that double when they
+/// are full.
 pub(super) struct DeviceStore {
     layout: Layout,
     kind: Kind,

@@ -1,8 +1,9 @@
 //! Attention of one new token over its cached past, on the CPU: softmax(q·K/√d)·V over a chain of [`Run`]s.
 //!
-//! The past of a learner is a chain: a prefix that it shares with others, then its own positions. Each run is read where it is; nothing is padded, gathered or
-//! copied. Keys and values stream through once, from front to back: within a block of positions, which stays in the first-level cache, the heads take turns,
-//! and query heads that share a key head are worked off together.
+//! The past of a learner is a chain: a prefix that it shares with others, then its own positions. Each run is read
+//! where it is; nothing is padded, gathered or copied. Keys and values stream through once, from front to back: within
+//! a block of positions, which stays in the first-level cache, the heads take turns, and query heads that share a key
+//! head are worked off together.
 
 use super::lanes::{LANES, exp_in_place, maximum, widest};
 use super::store::{BLOCK, Layout, Run};
@@ -10,8 +11,8 @@ use super::store::{BLOCK, Layout, Run};
 /// `q` and `out` `[head][head_dim]` of one token; `scores` is work space.
 pub(super) fn attend(layout: &Layout, q: &[f32], chain: &[Run<'_>], scores: &mut Vec<f32>, out: &mut [f32]) {
     let total: usize = chain.iter().map(|run| run.len).sum();
-    // A run ends anywhere in a block of lanes; what its last block holds behind the end is overwritten by the next run, or
-    // lies in this margin.
+    // A run ends anywhere in a block of lanes; what its last block holds behind the end is overwritten by the next run,
+    // or lies in this margin.
     let stride = total + BLOCK;
     scores.resize(layout.heads * stride, 0.0);
     let mut at = 0;
@@ -221,8 +222,14 @@ mod tests {
                 for (a, b) in out.iter().zip(reference(&layout, &q, &keys, &values)) {
                     assert!((f64::from(*a) - b).abs() < 2e-6, "{a} is not {b}");
                 }
-                let (mut k, mut v) = (Vec::new(), Vec::new());
-                stores.iter().zip(runs).for_each(|(s, &len)| s.rows(1, len, &mut k, &mut v));
+                let (mut k, mut v) = (vec![0.0; n * w], vec![0.0; n * w]);
+                let mut at = 0;
+                for (store, len) in stores.iter().zip(runs) {
+                    let part = at * w..(at + len) * w;
+                    store.key_rows(1, &mut k[part.clone()]);
+                    store.value_rows(1, &mut v[part]);
+                    at += len;
+                }
                 assert_eq!((k, v), (keys, values));
             }
         }

@@ -1,10 +1,12 @@
-//! Loops over f32 that must be fast: written in plain Rust, compiled twice, for the baseline of the target and for AVX-512 or AVX2 where the CPU
-//! has them. All versions make the same operations in the same order (16 lanes, no fused multiply-add), so they give the same bits.
+//! Loops over f32 that must be fast: written in plain Rust, compiled twice, for the baseline of the target and for
+//! AVX-512 or AVX2 where the CPU has them. All versions make the same operations in the same order (16 lanes, no fused
+//! multiply-add), so they give the same bits.
 
 /// Lanes of the accumulators: one AVX-512 register, two of AVX2.
 pub(super) const LANES: usize = 16;
 
-/// Declares a function whose body is compiled for several instruction sets; the best that the CPU has is chosen at each call.
+/// Declares a function whose body is compiled for several instruction sets; the best that the CPU has is chosen at each
+/// call.
 macro_rules! widest {
     ($(#[$doc:meta])* $vis:vis fn $name:ident $(<const $G:ident: usize>)? ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
@@ -38,10 +40,12 @@ pub(super) use widest;
 
 /// e^x for x ≤ 0, to 2 units in the last place; 0 below −87, NaN for NaN.
 ///
-/// x = n ln 2 + r, then the polynomial of Cephes `expf` (Moshier 1989) for e^r and an exponent for 2^n; made of operations that vectorise.
+/// x = n ln 2 + r, then the polynomial of Cephes `expf` (Moshier 1989) for e^r and an exponent for 2^n; made of
+/// operations that vectorise.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    /// ln 2 = 355/512 − 2.12e−4, split so that n · 355/512 is exact. Adding 1.5·2²³ leaves the nearest integer in the low bits.
+    /// ln 2 = 355/512 − 2.12e−4, split so that n · 355/512 is exact. Adding 1.5·2²³ leaves the nearest integer in the
+    /// low bits.
     const ROUND: f32 = 12_582_912.0;
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;

@@ -1,8 +1,9 @@
 //! Batched decoding on shared prefixes: one engine for rollouts, evaluation and simulation.
 //!
-//! A [`Decoder`] holds many sequences of one model. They are fed (prompts, feedback), forked (a group of rollouts shares its prefix) and decoded
-//! together, one token each a step; every token passes through the model once. How tokens are drawn is a [`Sampling`](crate::config::Sampling); the random numbers are named by
-//! [`RngKey`]s. Each drawn token comes with the log-prob that a forward pass of training recomputes.
+//! A [`Decoder`] holds many sequences of one model. They are fed (prompts, feedback), forked (a group of rollouts
+//! shares its prefix) and decoded together, one token each a step; every token passes through the model once. How
+//! tokens are drawn is a [`Sampling`](crate::config::Sampling); the random numbers are named by [`RngKey`]s. Each drawn token comes with the
+//! log-prob that a forward pass of training recomputes.
 //!
 //! | file | what |
 //! |---|---|

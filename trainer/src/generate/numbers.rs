@@ -1,4 +1,5 @@
-//! [`Numbers`]: a tensor's numbers as a plain slice.
+//! [`Numbers`]: a tensor's numbers as a plain slice; [`filled`]: a tensor made of a plain slice that is written in
+//! place.
 
 use std::ops::Deref;
 
@@ -6,7 +7,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TensorResult};
 
-/// The numbers of a tensor, row-major, in f32; copied only if the tensor is of another kind, elsewhere, or not contiguous.
+/// The numbers of a tensor, row-major, in f32; copied only if the tensor is of another kind, elsewhere, or not
+/// contiguous.
 pub(super) struct Numbers(Tensor);
 
 impl Numbers {
@@ -24,15 +26,39 @@ impl Deref for Numbers {
         if n == 0 {
             return &[];
         }
-        // SAFETY: the tensor is a contiguous float32 CPU tensor of `n` numbers, which `self` keeps alive. In this module nothing writes to a tensor
-        // whose numbers are being read: they are outputs of the model, each written once by the operation that made it.
+        // SAFETY: the tensor is a contiguous float32 CPU tensor of `n` numbers, which `self` keeps alive. In this
+        // module nothing writes to a tensor whose numbers are being read: they are outputs of the model, each written
+        // once by the operation that made it.
         unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<f32>().cast_const(), n) }
     }
+}
+
+/// A new float32 CPU tensor of `shape` whose numbers, zero at first, `write` has set.
+pub(super) fn filled(shape: &[i64], write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Tensor> {
+    let tensor = Tensor::f_zeros(shape, (Kind::Float, Device::Cpu)).op("buffer")?;
+    let n = tensor.numel();
+    if n > 0 {
+        // SAFETY: the tensor was just made: it is contiguous, float32, on the CPU, has `n` numbers, and nothing else
+        // refers to it.
+        write(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), n) })?;
+    }
+    Ok(tensor)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filled_tensor_holds_what_was_written() {
+        let t = filled(&[2, 2], |numbers| {
+            assert_eq!(numbers, [0.0; 4]);
+            numbers.copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+            Ok(())
+        });
+        assert_eq!(t.unwrap(), Tensor::from_slice2(&[[1f32, 2.0], [3.0, 4.0]]));
+        assert_eq!(filled(&[0, 3], |_| Ok(())).unwrap().size(), [0, 3]);
+    }
 
     #[test]
     fn any_layout_and_kind_is_read_row_by_row() {

@@ -1,8 +1,9 @@
 //! Work shared out to the threads that libtorch computes with.
 //!
-//! libtorch's threads are those of the OpenMP runtime it is linked to, and they wait for work by spinning. Threads of our own would have to fight
-//! them for the cores, so the runtime's own entry point is used (`GOMP_parallel`, which GCC's and LLVM's runtimes export; it is what a compiler
-//! makes of `#pragma omp parallel`). Where it is missing the work is done by the caller alone.
+//! libtorch's threads are those of the OpenMP runtime it is linked to, and they wait for work by spinning. Threads of
+//! our own would have to fight them for the cores, so the runtime's own entry point is used (`GOMP_parallel`, which
+//! GCC's and LLVM's runtimes export; it is what a compiler makes of `#pragma omp parallel`). Where it is missing the
+//! work is done by the caller alone.
 
 use std::ffi::{c_uint, c_void};
 use std::sync::OnceLock;
@@ -17,15 +18,16 @@ struct Shared<'a> {
     work: &'a (dyn Fn(usize) + Sync),
 }
 
-/// Calls `work(part)` for every part from 0 to `parts`, on as many threads as libtorch uses. Which thread does which part is left open, so parts must not depend on
-/// each other; a panic in a part ends the process.
+/// Calls `work(part)` for every part from 0 to `parts`, on as many threads as libtorch uses. Which thread does which
+/// part is left open, so parts must not depend on each other; a panic in a part ends the process.
 pub(super) fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).min(parts);
     match gomp_parallel() {
         Some(parallel) if threads > 1 => {
             let shared = Shared { next: AtomicUsize::new(0), parts, work };
-            // SAFETY: `run` is called with this pointer by `threads` threads, all of which have returned from it when `parallel`
-            // returns (an OpenMP region ends with a barrier), so `shared` outlives its use; `Shared` is Sync.
+            // SAFETY: `run` is called with this pointer by `threads` threads, all of which have returned from it when
+            // `parallel` returns (an OpenMP region ends with a barrier), so `shared` outlives its use; `Shared` is
+            // Sync.
             unsafe { parallel(run, (&raw const shared).cast_mut().cast(), threads as c_uint, 0) };
         }
         _ => (0..parts).for_each(work),
@@ -33,7 +35,8 @@ pub(super) fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
 }
 
 extern "C" fn run(shared: *mut c_void) {
-    // SAFETY: `for_each` passes a pointer to a `Shared` that lives until every thread has returned, and only shared references are made of it.
+    // SAFETY: `for_each` passes a pointer to a `Shared` that lives until every thread has returned, and only shared
+    // references are made of it.
     let shared = unsafe { &*shared.cast_const().cast::<Shared<'_>>() };
     loop {
         let part = shared.next.fetch_add(1, Ordering::Relaxed);

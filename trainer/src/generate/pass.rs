@@ -1,8 +1,9 @@
 //! [`Pass`]: the attention of one forward pass over new tokens of many sequences, each behind its own cached past.
 //!
-//! The new tokens of all sequences lie in one flat row, so projections and MLPs waste nothing; here each sequence is attended to by itself. A few new tokens
-//! (one, when decoding) go through the loops of `kernel`, straight over the chain; many (a prompt, a feedback) through libtorch's attention, for
-//! which the past is gathered into rows once a layer.
+//! The new tokens of all sequences lie in one flat row, so projections and MLPs waste nothing; here each sequence is
+//! attended to by itself. A few new tokens (one, when decoding) go through the loops of `kernel`, straight over the
+//! chain; many (a prompt, a feedback) through libtorch's attention, for which the past is gathered into rows once a
+//! layer.
 
 use std::cell::RefCell;
 use std::sync::Mutex;
@@ -11,16 +12,17 @@ use tch::{Kind, Tensor};
 
 use super::cache::{Cache, Chain, Link};
 use super::kernel;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, filled};
 use super::parallel;
-use super::store::Run;
+use super::store::{Layout, Run, Store};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::{Attention, scaled_dot_product};
 
 /// Up to this many new tokens of a sequence go through `kernel`.
 const FEW: usize = 8;
-/// From this many cached numbers on, the loops are shared out to several threads; in tests from the first, so that they are tested.
-const PARALLEL_FROM: usize = if cfg!(test) { 0 } else { 1 << 17 };
+/// From this many cached numbers on, the loops are shared out to several threads; in tests from the first, so that they
+/// are tested.
+const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 17 };
 
 thread_local! {
     /// Work space of `kernel`.
@@ -96,41 +98,30 @@ impl Pass<'_> {
         let layout = *self.cache.layout();
         let (q_width, width) = (layout.heads * layout.head_dim, layout.width());
         let (queries, keys, values) = (Numbers::of(q)?, Numbers::of(k)?, Numbers::of(v)?);
-        let mut out = vec![0.0; queries.len()];
-        for item in &mut self.items {
+        for item in &self.items {
             let tail = item.tail()?;
             let rows = item.start * width..(item.start + item.n) * width;
             self.cache.host_mut(tail.store)?.write(layer, tail.len, &keys[rows.clone()], &values[rows]);
         }
-        let mut few = Vec::new();
-        let mut left = out.as_mut_slice();
-        for item in &mut self.items {
-            // Items lie one behind the other in the pass.
-            let (own, behind) = left.split_at_mut(item.n * q_width);
-            left = behind;
-            if item.n > FEW {
-                own.copy_from_slice(&Numbers::of(&many(self.cache, item, layer, q, k, v)?)?);
-                continue;
+        let mixed = filled(&q.size(), |mut out| {
+            let mut few = Vec::new();
+            for item in &mut self.items {
+                // Items lie one behind the other in the pass.
+                let (own, behind) = out.split_at_mut(item.n * q_width);
+                out = behind;
+                if item.n > FEW {
+                    own.copy_from_slice(&Numbers::of(&many(self.cache, item, layer, q, k, v)?)?);
+                    continue;
+                }
+                let q = &queries[item.start * q_width..];
+                for (new, (q, out)) in q.chunks_exact(q_width).zip(own.chunks_exact_mut(q_width)).enumerate() {
+                    few.push((q, item.chain(self.cache, layer, new + 1)?, Mutex::new(out)));
+                }
             }
-            let q = &queries[item.start * q_width..];
-            for (new, (q, out)) in q.chunks_exact(q_width).zip(own.chunks_exact_mut(q_width)).enumerate() {
-                few.push((q, item.chain(self.cache, layer, new + 1)?, Mutex::new(out)));
-            }
-        }
-        let attend = |part: usize| {
-            let (q, chain, out) = &few[part];
-            // Nobody else asks for this lock: a part is done once.
-            if let Ok(mut out) = out.lock() {
-                SCORES.with_borrow_mut(|scores| kernel::attend(&layout, q, chain, scores, &mut out));
-            }
-        };
-        let positions: usize = few.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
-        match positions * width >= PARALLEL_FROM {
-            true => parallel::for_each(few.len(), &attend),
-            false => (0..few.len()).for_each(attend),
-        }
-        drop(few);
-        self.cache.tensor(&out, &q.size()).op("attention")
+            attend_each(&layout, &few);
+            Ok(())
+        })?;
+        mixed.f_to_kind(q.kind()).op("attention")
     }
 
     fn on_device(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
@@ -160,6 +151,25 @@ impl Pass<'_> {
     }
 }
 
+/// One new token, what it sees, and where its mix goes.
+type Row<'a> = (&'a [f32], Vec<Run<'a>>, Mutex<&'a mut [f32]>);
+
+/// `kernel::attend` for each row, on several threads if that pays.
+fn attend_each(layout: &Layout, rows: &[Row<'_>]) {
+    let attend = |part: usize| {
+        let (q, chain, out) = &rows[part];
+        // Nobody else asks for this lock: a part is done once.
+        if let Ok(mut out) = out.lock() {
+            SCORES.with_borrow_mut(|scores| kernel::attend(layout, q, chain, scores, &mut out));
+        }
+    };
+    let positions: usize = rows.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
+    match positions * layout.width() >= PARALLEL_FROM {
+        true => parallel::for_each(rows.len(), &attend),
+        false => (0..rows.len()).for_each(attend),
+    }
+}
+
 /// Many new tokens of one sequence, by libtorch: `[n, heads, head_dim]`.
 fn many(cache: &Cache, item: &mut Item, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     let rows = |t: &Tensor| t.f_narrow(0, item.start as i64, item.n as i64).op("rows");
@@ -168,15 +178,21 @@ fn many(cache: &Cache, item: &mut Item, layer: usize, q: &Tensor, k: &Tensor, v:
         return scaled_dot_product(&q, &k, &v, None, true);
     }
     let layout = cache.layout();
-    let (mut keys, mut values) = (Vec::new(), Vec::new());
-    for link in &item.links {
-        cache.host(link.store)?.rows(layer, link.len, &mut keys, &mut values);
-    }
-    let shape = [item.past as i64, layout.kv_heads as i64, layout.head_dim as i64];
-    let join = |past: &[f32], new: &Tensor| {
-        cache.tensor(past, &shape).and_then(|p| Tensor::f_cat(&[&p, new], 0)).op("cached past")
+    let shape = [(item.past + item.n) as i64, layout.kv_heads as i64, layout.head_dim as i64];
+    // Past and new: the new ones are in the last store already.
+    let gather = |rows: fn(&Store, usize, &mut [f32])| {
+        let gathered = filled(&shape, |mut all| {
+            for (index, link) in item.links.iter().enumerate() {
+                let len = if index + 1 == item.links.len() { link.len + item.n } else { link.len };
+                let (part, behind) = all.split_at_mut(len * layout.width());
+                rows(cache.host(link.store)?, layer, part);
+                all = behind;
+            }
+            Ok(())
+        })?;
+        gathered.f_to_kind(q.kind()).op("cached past")
     };
-    let (keys, values) = (join(&keys, &k)?, join(&values, &v)?);
+    let (keys, values) = (gather(Store::key_rows)?, gather(Store::value_rows)?);
     let mask = item.mask(&q)?;
     scaled_dot_product(&q, &keys, &values, Some(&mask), false)
 }

@@ -1,9 +1,9 @@
 //! [`RngKey`]: random numbers that depend on what they are for and on nothing else.
 //!
-//! The key of a draw names the run's seed, the stage, the step, the learner, the sample and the turn: 256 bits, which are the
-//! key of ChaCha8 (Bernstein 2008). The index of the token is the stream; the draw is the first 64 bits of that stream. Two different
-//! draws have two different (key, stream) pairs, so neither the order of execution, nor the other learners of a batch, nor the
-//! number of workers can change a number.
+//! The key of a draw names the run's seed, the stage, the step, the learner, the sample and the turn: 256 bits, which
+//! are the key of ChaCha8 (Bernstein 2008). The index of the token is the stream; the draw is the first 64 bits of that
+//! stream. Two different draws have two different (key, stream) pairs, so neither the order of execution, nor the other
+//! learners of a batch, nor the number of workers can change a number.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn zero_key_is_the_chacha8_keystream() {
-        // First eight bytes of the ChaCha8 keystream for an all-zero key and nonce (draft-strombergson-chacha-test-vectors, TC1): 3e 00 ef 2f 89 5f 40 d6.
+        // First eight bytes of the ChaCha8 keystream for an all-zero key and nonce
+        // (draft-strombergson-chacha-test-vectors, TC1): 3e 00 ef 2f 89 5f 40 d6.
         let word = u64::from_le_bytes([0x3e, 0x00, 0xef, 0x2f, 0x89, 0x5f, 0x40, 0xd6]);
         assert_eq!(RngKey::default().uniform(0), (word >> 11) as f64 / (1u64 << 53) as f64);
     }

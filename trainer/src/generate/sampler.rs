@@ -1,10 +1,12 @@
 //! [`Sampler`]: one token from one row of logits.
 //!
-//! The number u, uniform on [0, 1), picks the token whose stretch of the cumulative distribution holds u. Without filters the tokens stand in the order of their ids;
-//! with filters, in the order of their probability, the lowest id first among equals. Nothing else is random.
+//! The number u, uniform on [0, 1), picks the token whose stretch of the cumulative distribution holds u. Without
+//! filters the tokens stand in the order of their ids; with filters, in the order of their probability, the lowest id
+//! first among equals. Nothing else is random.
 //!
-//! The log-prob that is recorded is the one under the *whole* softmax at the sampling temperature (1 for greedy), which is what a forward pass over the
-//! finished text recomputes. With filters on, tokens are drawn from a narrower distribution than that.
+//! The log-prob that is recorded is the one under the *whole* softmax at the sampling temperature (1 for greedy), which
+//! is what a forward pass over the finished text recomputes. With filters on, tokens are drawn from a narrower
+//! distribution than that.
 
 use crate::config::Sampling;
 use super::lanes::{exp, exp_sum, maximum};
@@ -40,7 +42,8 @@ impl Sampler {
         Ok(Sampler { sampling: *sampling, sums: Vec::new(), kept: Vec::new() })
     }
 
-    /// Draws from `logits` [vocabulary] with the number `u`, uniform on [0, 1), which greedy decoding ignores.
+    /// Draws from a row of logits, one for each token of the vocabulary, with the number `u`, uniform on 0..1, which
+    /// greedy decoding ignores.
     ///
     /// # Errors
     /// When the row is empty, holds NaN, or has no finite maximum: the model has diverged.
@@ -98,7 +101,8 @@ impl Sampler {
     fn pick_filtered(&mut self, logits: &[f32], max: f32, scale: f32, total: f64, u: f64) -> usize {
         let Sampling { top_k, top_p, min_p, .. } = self.sampling;
         let lowest = if min_p > 0.0 { min_p.ln() as f32 } else { f32::NEG_INFINITY };
-        // A nucleus needs few of the tokens: look among the likely ones first, and further down only if they have too little mass.
+        // A nucleus needs few of the tokens: look among the likely ones first, and further down only if they have too
+        // little mass.
         let mut floor = if top_k == 0 && top_p < 1.0 { lowest.max(-8.0) } else { lowest };
         let mut mass;
         loop {

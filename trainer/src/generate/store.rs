@@ -1,7 +1,10 @@
 //! [`Store`]: keys and values of a run of positions, in memory laid out for [`super::kernel`].
 //!
-//! Values are rows, `[position][kv_head][head_dim]`. Keys are blocks of [`BLOCK`] positions, `[block][kv_head][head_dim][lane]`, so that the scores of 32
-//! positions are summed at once. Both grow geometrically and never move a position: what was written stays where it is.
+//! Values are rows, `[position][kv_head][head_dim]`. Keys are blocks of [`BLOCK`] positions,
+//! `[block][kv_head][head_dim][lane]`, so that the scores of 32 positions are summed at once. Both grow geometrically
+//! and never move a position: what was written stays where it is.
+
+use super::lanes::widest;
 
 /// Positions of a block of keys: enough sums at a time that none waits for another.
 pub(super) const BLOCK: usize = 32;
@@ -75,21 +78,33 @@ impl Store {
         Run { keys, values, len }
     }
 
-    /// Appends the first `len` positions of a layer, as rows, to `keys` and `values`.
-    pub fn rows(&self, layer: usize, len: usize, keys: &mut Vec<f32>, values: &mut Vec<f32>) {
+    /// Writes the keys of the first positions of a layer to `rows`, as many as there is room for.
+    pub fn key_rows(&self, layer: usize, rows: &mut [f32]) {
         let (width, head_dim) = (self.layout.width(), self.layout.head_dim);
-        let plane = &self.planes[layer];
-        values.extend_from_slice(&plane.values[..len * width]);
-        let start = keys.len();
-        keys.resize(start + len * width, 0.0);
-        let blocks = plane.keys.chunks_exact(BLOCK * width);
-        for (rows, block) in keys[start..].chunks_mut(BLOCK * width).zip(blocks) {
-            for (lane, row) in rows.chunks_exact_mut(width).enumerate() {
-                for (head, column) in row.chunks_exact_mut(head_dim).zip(block.chunks_exact(head_dim * BLOCK)) {
-                    for (x, lanes) in head.iter_mut().zip(column.chunks_exact(BLOCK)) {
-                        *x = lanes[lane];
-                    }
+        let blocks = self.planes[layer].keys.chunks_exact(BLOCK * width);
+        for (rows, block) in rows.chunks_mut(BLOCK * width).zip(blocks) {
+            turn(block, rows, width, head_dim);
+        }
+    }
+
+    /// Writes the values of the first positions of a layer to `rows`, as many as there is room for.
+    pub fn value_rows(&self, layer: usize, rows: &mut [f32]) {
+        rows.copy_from_slice(&self.planes[layer].values[..rows.len()]);
+    }
+}
+
+widest! {
+    /// A block `[kv_head][head_dim][lane]` of keys to rows `[lane][kv_head · head_dim]`, as many as there is room for.
+    fn turn(block: &[f32], rows: &mut [f32], width: usize, head_dim: usize) {
+        for (lane, row) in rows.chunks_exact_mut(width).enumerate() {
+            let mut head = 0;
+            while head < width {
+                let column = &block[head * BLOCK..(head + head_dim) * BLOCK];
+                let row = &mut row[head..head + head_dim];
+                for i in 0..head_dim {
+                    row[i] = column[i * BLOCK + lane];
                 }
+                head += head_dim;
             }
         }
     }

@@ -4,8 +4,10 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::*;
+use crate::forest;
 use crate::model::testing::tiny;
 use crate::model::{Causal, Model};
+use crate::tokens::{Span, TokenTree};
 
 /// Tolerance of log-probs in float32: what another order of summation makes.
 const CLOSE: f32 = 1e-4;
@@ -88,6 +90,30 @@ fn recorded_log_probs_are_the_recomputed_ones() {
                 assert_close(&drawn.log_probs, &want, CLOSE);
             }
         }
+    }
+}
+
+#[test]
+fn recorded_log_probs_are_those_of_the_forest_pass() {
+    for model in models() {
+        // A group of four behind one prompt, as a tree of one prefix and four branches.
+        let prompt = prompt(25, 4);
+        let mut decoder = Decoder::new(&model);
+        let trunk = decoder.open();
+        decoder.feed(&[(trunk, &prompt)]).unwrap();
+        let group: Vec<SlotId> = (0..4).map(|_| decoder.fork(trunk, 25).unwrap()).collect();
+        let turns: Vec<Turn<'_>> = group.iter().enumerate().map(|(i, &s)| turn(s, 6 + i, i as u64)).collect();
+        let drawn = decode(&mut decoder, &turns, &SAMPLING);
+        let mut tree = TokenTree::default();
+        let root = tree.push(None, &prompt).unwrap();
+        for branch in &drawn {
+            let segment = tree.push(Some(root), &branch.tokens).unwrap();
+            tree.target(Span { segment, start: 0, len: branch.tokens.len() }).unwrap();
+        }
+        let options = forest::Options { temperature: 0.8, ..forest::Options::default() };
+        let read = forest::log_probs(&model, &[&tree.flatten()], &options).unwrap();
+        let recorded: Vec<f32> = drawn.iter().flat_map(|d| d.log_probs.clone()).collect();
+        assert_close(&recorded, &read[0].log_probs, CLOSE);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Decoding of turns: one token of every active slot a step, until each has drawn a stop token or used up its budget.
 //!
-//! [`Decoder::decode`] runs a set of turns to their end. Underneath are [`Decoder::begin`] and [`Decoder::step`], with which a caller can
-//! let new turns join while others are still being decoded. A turn that ends leaves the batch at once.
+//! [`Decoder::decode`] runs a set of turns to their end. Underneath are [`Decoder::begin`] and [`Decoder::step`], with
+//! which a caller can let new turns join while others are still being decoded. A turn that ends leaves the batch at
+//! once.
 //!
-//! The draw for token t of a turn is `key.uniform(t)`: it depends on the turn's key alone. The logits of a slot depend on its own tokens alone, up to the rounding of the matrix
-//! kernels, which may sum in another order for another number of rows.
+//! The draw for token t of a turn is `key.uniform(t)`: it depends on the turn's key alone. The logits of a slot depend
+//! on its own tokens alone, up to the rounding of the matrix kernels, which may sum in another order for another number
+//! of rows.
 
 use std::sync::Mutex;
 
@@ -17,7 +19,7 @@ use crate::config::Sampling;
 use crate::error::{Error, Result};
 
 /// From this many logits on, rows are shared out to several threads; in tests from the first, so that they are tested.
-const PARALLEL_FROM: usize = if cfg!(test) { 0 } else { 1 << 16 };
+const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 16 };
 
 /// What is to be decoded.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,8 +60,9 @@ pub(super) struct Active {
 }
 
 impl Decoder<'_> {
-    /// Decodes `requests` to their end and returns what was drawn, in their order. `on_done` is told of each, by its index, as soon as it has ended, in the
-    /// order of the steps and, within a step, of the requests; so what follows (grading) need not wait for the others.
+    /// Decodes `requests` to their end and returns what was drawn, in their order. `on_done` is told of each, by its
+    /// index, as soon as it has ended, in the order of the steps and, within a step, of the requests; so what follows
+    /// (grading) need not wait for the others.
     ///
     /// # Errors
     /// As [`Decoder::begin`] and [`Decoder::step`]; and when turns begun elsewhere are still being decoded.
@@ -130,8 +133,8 @@ impl Decoder<'_> {
         self.active.len()
     }
 
-    /// Draws one token for every turn that is being decoded and returns those that ended with it, in the order in which they began. A turn
-    /// with a budget of 0 ends without a token.
+    /// Draws one token for every turn that is being decoded and returns those that ended with it, in the order in which
+    /// they began. A turn with a budget of 0 ends without a token.
     ///
     /// # Errors
     /// When a sampling setting is out of range, the model fails or its logits are not finite.

@@ -1,8 +1,8 @@
 //! From the rewards of a group of rollouts to their advantages, and the soft punishment of overlong answers.
 //!
 //! ```text
-//! A_i = r_i − mean(r)                          AdvantageScale::None   (Dr. GRPO, Liu et al. 2025)
-//! A_i = (r_i − mean(r)) / (std(r) + 1e−4)      AdvantageScale::Std    (GRPO, Shao et al. 2024; DAPO, Yu et al. 2025, eq. 9)
+//! A_i = r_i − mean(r)                          None  (Dr. GRPO, Liu et al. 2025)
+//! A_i = (r_i − mean(r)) / (std(r) + 1e−4)      Std   (GRPO, Shao et al. 2024; DAPO, Yu et al. 2025, eq. 9)
 //! ```
 //!
 //! `std` is the sample's (divisor G − 1), as in the common implementations.
@@ -37,7 +37,8 @@ pub fn group_advantages(rewards: &[f64], scale: AdvantageScale) -> Vec<f64> {
     rewards.iter().map(|r| (r - mean) / divisor).collect()
 }
 
-/// Whether a group teaches anything: its rewards are not all equal. DAPO's dynamic sampling draws until a batch is full of such groups.
+/// Whether a group teaches anything: its rewards are not all equal. DAPO's dynamic sampling draws until a batch is full
+/// of such groups.
 pub fn is_informative(rewards: &[f64]) -> bool {
     rewards.iter().any(|r| Some(r) != rewards.first())
 }

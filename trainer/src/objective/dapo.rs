@@ -7,9 +7,9 @@
 //! dL/dlog π(token) = −ρ·A/N,   or 0 where the clip holds: A > 0 and ρ > 1 + ε_high, or A < 0 and ρ < 1 − ε_low
 //! ```
 //!
-//! N is one count for the whole step: the drawn tokens of all samples that are trained on, whatever pass they are in. There is no
-//! penalty for leaving a reference (β = 0, as in the paper). Samples that are to be left out (truncated ones, say) are left out
-//! by the caller, of the samples and of N.
+//! N is one count for the whole step: the drawn tokens of all samples that are trained on, whatever pass they are in.
+//! There is no penalty for leaving a reference (β = 0, as in the paper). Samples that are to be left out (truncated
+//! ones, say) are left out by the caller, of the samples and of N.
 
 use super::{Metrics, Objective, check_normaliser};
 use crate::error::{Error, Result};
@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 pub struct Clip {
     /// ε_low: the ratio of new to old probability is clipped below 1 − `clip_low`. Default 0.2.
     pub clip_low: f64,
-    /// ε_high: the ratio is clipped above 1 + `clip_high`. Default 0.28, larger than below so that rare tokens can grow.
+    /// ε_high: the ratio is clipped above 1 + `clip_high`. Default 0.28, larger than below so that rare tokens can
+    /// grow.
     pub clip_high: f64,
 }
 
@@ -65,12 +66,13 @@ pub struct Sample<'a> {
     pub advantage: Advantage<'a>,
 }
 
-/// The loss of `samples`, its derivative by each of their `new` log-probs, and its metrics. `normaliser`: drawn tokens of the whole step.
+/// The loss of `samples`, its derivative by each of their `new` log-probs, and its metrics. `normaliser`: drawn tokens
+/// of the whole step.
 ///
-/// Metrics, over tokens: `ratio` (mean ρ), `ratio_max`, `clipped_low` and `clipped_high` (shares of tokens without gradient
-/// for the one or the other reason), `kl` (ρ − 1 − log ρ with ρ = π_old/π: the low-variance, non-negative estimate of
-/// KL(π ‖ π_old) called k3 by Schulman, 2020, read on the drawn tokens), and `log_prob_gap` (largest |log π − log π_old|: on the first update
-/// after sampling it shows how well sampling and training agree).
+/// Metrics, over tokens: `ratio` (mean ρ), `ratio_max`, `clipped_low` and `clipped_high` (shares of tokens without
+/// gradient for the one or the other reason), `kl` (ρ − 1 − log ρ: the low-variance, never negative estimate, from
+/// tokens that π_old drew, of KL(π_old ‖ π), called k3 by Schulman, 2020), and `log_prob_gap` (largest
+/// |log π − log π_old|: on the first update after sampling it shows how well sampling and training agree).
 ///
 /// # Errors
 /// When `normaliser` is not a positive number, a setting is out of range, or the lengths within a sample differ.
@@ -89,7 +91,7 @@ pub fn dapo(samples: &[Sample<'_>], clip: &Clip, normaliser: f64) -> Result<Obje
         if sample.old.len() != n || advantages != n {
             let old = sample.old.len();
             return Err(Error::Failed(format!(
-                "sample {index} has {n} log-probs, {old} recorded log-probs and {advantages} advantages: expected as many of each"
+                "sample {index} has {n} log-probs, {old} recorded ones and {advantages} advantages: expected as many of each"
             )));
         }
         let mut grad = Vec::with_capacity(n);
@@ -129,7 +131,7 @@ impl Tally {
         self.tokens += 1.0;
         self.ratio += log_ratio.exp();
         self.ratio_max = self.ratio_max.max(log_ratio.exp());
-        self.kl += (-log_ratio).exp_m1() + log_ratio;
+        self.kl += log_ratio.exp_m1() - log_ratio;
         self.gap = self.gap.max(log_ratio.abs());
         self.clipped_low += f64::from(u8::from(clipped_low));
         self.clipped_high += f64::from(u8::from(clipped_high));
@@ -171,8 +173,10 @@ mod tests {
         assert_eq!(up.metrics.get("clipped_low"), Some(0.0));
         assert!((up.metrics.get("ratio").unwrap() - 3.5 / 3.0).abs() < 1e-6);
         assert!((up.metrics.get("log_prob_gap").unwrap() - f64::from(ln2)).abs() < 1e-6);
-        // k3 of log-ratios ln 2, 0, −ln 2: (1/2 − 1 + ln 2) + 0 + (2 − 1 − ln 2) = 1/2.
+        // k3 of log-ratios ln 2, 0, −ln 2: (2 − 1 − ln 2) + 0 + (1/2 − 1 + ln 2) = 1/2.
         assert!((up.metrics.get("kl").unwrap() - 0.5 / 3.0).abs() < 1e-6);
+        let rarer = one(&new[2..], &old[2..], 1.0, 1.0).metrics.get("kl").unwrap();
+        assert!((rarer - (0.5 - 1.0 + f64::from(ln2))).abs() < 1e-6);
 
         let down = one(&new, &old, -1.0, 3.0);
         assert!((down.loss - (2.0 + 1.0 + 0.8) / 3.0).abs() < 1e-6);

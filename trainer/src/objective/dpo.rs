@@ -1,15 +1,15 @@
 //! Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290, eq. 7).
 //!
-//! With `δ = [log π(c) − log π_ref(c)] − [log π(r) − log π_ref(r)]` of the chosen answer c and the rejected answer r, each the
-//! sum of the log-probs of the answer's tokens:
+//! With `δ = [log π(c) − log π_ref(c)] − [log π(r) − log π_ref(r)]` of the chosen answer c and the rejected answer r,
+//! each the sum of the log-probs of the answer's tokens:
 //!
 //! ```text
 //! L  = −(1/N) Σ_pairs  (1−ε)·log σ(βδ) + ε·log σ(−βδ)
 //! dL/dδ = −(β/N) [ (1−ε)·σ(−βδ) − ε·σ(βδ) ]        dL/dlog π(c) = dL/dδ,   dL/dlog π(r) = −dL/dδ
 //! ```
 //!
-//! `ε` is the probability that a preference is the wrong way round (conservative DPO, Mitchell 2023); 0 gives the paper's loss. N is
-//! the number of pairs of the whole step.
+//! `ε` is the probability that a preference is the wrong way round (conservative DPO, Mitchell 2023); 0 gives the
+//! paper's loss. N is the number of pairs of the whole step.
 //!
 //! The reference's log-probs are constants here: computed once, before training, by the policy that DPO starts from.
 
@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 /// What can be set about the loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DpoLoss {
-    /// β: how strongly a difference to the reference counts; larger keeps the policy closer to it. Default 0.1 (the paper's).
+    /// β: how strongly a difference to the reference counts; larger keeps the policy closer to it. Default 0.1 (the
+    /// paper's).
     pub beta: f64,
     /// ε: assumed share of preferences that are the wrong way round, in 0..0.5. Default 0.
     pub label_smoothing: f64,
@@ -48,7 +49,8 @@ impl DpoLoss {
     }
 }
 
-/// Log-probs of the two answers of a pair under the policy and under the reference: sums over the answer's tokens, nats.
+/// Log-probs of the two answers of a pair under the policy and under the reference: sums over the answer's tokens,
+/// nats.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PairLogProbs {
     /// log π(chosen).
@@ -61,7 +63,8 @@ pub struct PairLogProbs {
     pub ref_rejected: f64,
 }
 
-/// dLoss/dlog-prob of the two answers of a pair. A sum passes its derivative on unchanged: it is that of every token of the answer.
+/// dLoss/dlog-prob of the two answers of a pair. A sum passes its derivative on unchanged: it is that of every token of
+/// the answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PairGrad {
     /// dLoss/dlog π(chosen).

@@ -1,6 +1,7 @@
 //! [`Metrics`]: what an objective reports beside its loss, in a form that can be joined over packs and processes.
 //!
-//! A mean of means is not the mean. So a mean is kept as sum and weight until it is read, and a maximum stays a maximum.
+//! A mean of means is not the mean. So a mean is kept as sum and weight until it is read, and a maximum stays a
+//! maximum.
 
 use std::collections::BTreeMap;
 

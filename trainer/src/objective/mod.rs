@@ -1,7 +1,8 @@
 //! The losses of the three stages as pure functions of log-probs, in f64, without tensors.
 //!
-//! A forward pass gives the log-prob of each target token; an objective turns them into a loss and into the derivative of that
-//! loss by each log-prob; the backward pass carries the derivative into the weights. Each objective is one file:
+//! A forward pass gives the log-prob of each target token; an objective turns them into a loss and into the derivative
+//! of that loss by each log-prob; the backward pass carries the derivative into the weights. Each objective is one
+//! file:
 //!
 //! | file | stage | loss |
 //! |---|---|---|
@@ -9,9 +10,10 @@
 //! | [`dpo`] | preferences | direct preference optimisation |
 //! | [`dapo`] | reinforcement | token-level policy gradient with a decoupled clip |
 //!
-//! **One normaliser.** Every loss is a sum divided by a count that the *caller* gives: the target tokens (SFT, DAPO) or pairs
-//! (DPO) of the whole optimiser step, over all packs and processes. So the losses and gradients of the parts of a batch add up to those of
-//! the batch, however it was cut: nothing here looks at how many samples happen to share a pass.
+//! **One normaliser.** Every loss is a sum divided by a count that the *caller* gives: the target tokens (SFT, DAPO) or
+//! pairs (DPO) of the whole optimiser step, over all packs and processes. So the losses and gradients of the parts of a
+//! batch add up to those of the batch, however it was cut: nothing here looks at how many samples happen to share a
+//! pass.
 //!
 //! What is not here: rewards and their shaping (crate `novice-rewards`), and which tokens are targets (`tokens`).
 

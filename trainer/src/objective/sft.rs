@@ -22,7 +22,8 @@ pub fn sft(log_probs: &[Vec<f32>], normaliser: f64) -> Result<Objective> {
     Ok(Objective { loss: -sum / normaliser, grad: counts.iter().map(|&n| vec![weight; n]).collect(), metrics })
 }
 
-/// The weights w of `L = −Σ w·log p` that make it [`sft`]'s loss: `1/normaliser` for each of the `counts[i]` targets of tree i.
+/// The weights w of `L = −Σ w·log p` that make it [`sft`]'s loss: `1/normaliser` for each of the `counts[i]` targets of
+/// tree i.
 ///
 /// # Errors
 /// When `normaliser` is not a positive number.

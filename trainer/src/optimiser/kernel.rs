@@ -1,12 +1,14 @@
-//! The arithmetic of one AdamW step (Loshchilov & Hutter 2019, algorithm 2, with decay scaled by the rate as in PyTorch):
+//! The arithmetic of one AdamW step (Loshchilov & Hutter 2019, algorithm 2, with decay scaled by the rate as in
+//! PyTorch):
 //!
 //! ```text
 //! g ← s·g        m ← β₁m + (1−β₁)g        v ← β₂v + (1−β₂)g²
 //! p ← (1 − ηλ)p − η/(1−β₁ᵗ) · m / ( √v/√(1−β₂ᵗ) + ε )
 //! ```
 //!
-//! On the CPU one loop over plain slices reads and writes each number once, on as many threads as libtorch uses; every number
-//! is computed by itself, so the threads do not change a bit. Elsewhere the same formula is a dozen tensor operations.
+//! On the CPU one loop over plain slices reads and writes each number once, on as many threads as libtorch uses; every
+//! number is computed by itself, so the threads do not change a bit. Elsewhere the same formula is a dozen tensor
+//! operations.
 
 use tch::{Device, Kind, Tensor};
 
@@ -53,9 +55,10 @@ pub(super) fn apply(updates: &mut [Update], c: &Coefficients) -> Result<()> {
         }
         let n = u.weight.numel();
         total += n;
-        // SAFETY: each pointer is that of a live, contiguous float32 CPU tensor of `n` numbers (checked above) that `u` keeps alive for the
-        // whole call. The optimiser made `mean` and `square` itself, autograd made `grad`, and no two parameters share a tensor
-        // (`AdamW::new` refuses that), so the four do not overlap and nothing else touches them meanwhile.
+        // SAFETY: each pointer is that of a live, contiguous float32 CPU tensor of `n` numbers (checked above) that `u`
+        // keeps alive for the whole call. The optimiser made `mean` and `square` itself, autograd made `grad`, and no
+        // two parameters share a tensor (`AdamW::new` refuses that), so the four do not overlap and nothing else
+        // touches them meanwhile.
         let (w, g, m, v) = unsafe {
             let [w, g, m, v] = tensors.map(|t| t.data_ptr().cast::<f32>());
             if n == 0 {

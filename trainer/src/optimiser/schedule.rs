@@ -1,4 +1,5 @@
-//! Learning rate as a function of the step: a linear warm-up, then constant, a straight line to 0, or half a cosine to 0.
+//! Learning rate as a function of the step: a linear warm-up, then constant, a straight line to 0, or half a cosine to
+//! 0.
 //!
 //! With T steps in all, W = ⌈warmup_ratio · T⌉ and s = 0 … T − 1 the step that is about to be made:
 //!
@@ -13,8 +14,9 @@
 
 use crate::config::Schedule;
 
-/// The learning rate of step `step` (from 0) of `total_steps`. `warmup_ratio` is a share of the steps, 0 to 1; `peak` the rate that the warm-up
-/// reaches. Steps past the end keep the rate of the end (0, or the peak of [`Schedule::Constant`]).
+/// The learning rate of step `step` (from 0) of `total_steps`. `warmup_ratio` is a share of the steps, 0 to 1; `peak`
+/// the rate that the warm-up reaches. Steps past the end keep the rate of the end (0, or the peak of
+/// [`Schedule::Constant`]).
 pub fn schedule(kind: Schedule, warmup_ratio: f64, step: usize, total_steps: usize, peak: f64) -> f64 {
     let total = total_steps as f64;
     let (warmup, step) = ((warmup_ratio.clamp(0.0, 1.0) * total).ceil(), step as f64);
