@@ -11,7 +11,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use novice::generate::{Decoder, RngKey, Sampler, Sampling, SlotId, Turn};
+use novice::config::Sampling;
+use novice::generate::{Decoder, RngKey, Sampler, SlotId, Turn};
 use novice::model::{Attention, Model, ModelConfig};
 use tch::{Device, Kind, Tensor};
 

@@ -8,7 +8,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use novice::model::{Causal, LoraConfig, Model};
+use novice::config::LoraConfig;
+use novice::model::{Causal, Model};
 use tch::{Device, Kind, Tensor};
 
 fn main() -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::*;
+use crate::config::Sampling;
 use crate::forest;
 use crate::model::testing::tiny;
 use crate::model::{Causal, Model};

@@ -6,6 +6,7 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::testing::tiny;
+use crate::config::LoraConfig;
 use super::*;
 
 const CPU: Device = Device::Cpu;
