@@ -12,7 +12,8 @@ fn folder() -> tempfile::TempDir {
     let line = |n: usize, code: &str| {
         format!("{}\n", serde_json::json!({"student": "s1", "problem": "sum_list", "attempt": n, "code": code}))
     };
-    let logs = line(1, "def sum_list(numbers):\n    return 0\n") + &line(2, "def sum_list(numbers):\n    return sum(numbers)\n");
+    let logs = line(1, "def sum_list(numbers):\n    return 0\n")
+        + &line(2, "def sum_list(numbers):\n    return sum(numbers)\n");
     fs::write(folder.path().join("logs.jsonl"), logs).unwrap();
     folder
 }
@@ -44,7 +45,10 @@ fn all_problems_are_said_at_once() {
     assert!(err.contains("run.yaml:1: sead: there is no such field: `sead`; did you mean `seed`?"), "{err}");
     assert!(err.contains("run.yaml:6: dapo.group_size: at least 2 is expected, found 1"), "{err}");
     assert!(err.contains("run.yaml:7: dapo.clip_low: "), "{err}");
-    assert!(err.contains("run.yaml:9: model.dtype: there is no such value: `float31`; did you mean `float32`?"), "{err}");
+    assert!(
+        err.contains("run.yaml:9: model.dtype: there is no such value: `float31`; did you mean `float32`?"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -70,11 +70,24 @@ fn broken_lines_are_answered_in_place_and_the_rest_is_graded() {
 fn the_same_input_gives_the_same_bytes_with_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("course.yaml"), COURSE).unwrap();
-    let codes = ["import random\nprint(random.random())", "print({'a', 'b', 'c'}, hash('x'))", "import time\nprint(time.time())"];
-    let lines: String = codes.iter().map(|c| format!("{}\n", json!({"id": c, "problem": "greet", "code": c}))).collect();
+    let codes = [
+        "import random\nprint(random.random())",
+        "print({'a', 'b', 'c'}, hash('x'))",
+        "import time\nprint(time.time())",
+    ];
+    let lines: String =
+        codes.iter().map(|c| format!("{}\n", json!({"id": c, "problem": "greet", "code": c}))).collect();
     let run = |args: &[&str]| {
         let mut command = novice(folder.path());
-        text(&command.args(["grade", "--course", "course.yaml"]).args(args).write_stdin(lines.repeat(5)).output().unwrap().stdout)
+        text(
+            &command
+                .args(["grade", "--course", "course.yaml"])
+                .args(args)
+                .write_stdin(lines.repeat(5))
+                .output()
+                .unwrap()
+                .stdout,
+        )
     };
     let one = run(&["--threads", "1", "--no-cache"]);
     assert_eq!(one.lines().count(), 15);

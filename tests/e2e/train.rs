@@ -49,7 +49,10 @@ fn bytes(run: &Path) -> Vec<(String, blake3::Hash)> {
         "models/dapo/model.safetensors",
         "models/dapo/tokenizer.json",
     ];
-    files.iter().map(|f| (f.to_string(), blake3::hash(&fs::read(run.join(f)).unwrap_or_else(|e| panic!("{f}: {e}"))))).collect()
+    files
+        .iter()
+        .map(|f| (f.to_string(), blake3::hash(&fs::read(run.join(f)).unwrap_or_else(|e| panic!("{f}: {e}")))))
+        .collect()
 }
 
 #[test]
@@ -60,8 +63,11 @@ fn a_run_from_logs_to_a_table() {
     assert!(!at.join("runs").exists(), "a dry run wrote something");
     succeed(at, &["train", "tiny.yaml"]);
     let run = at.join("runs/tiny");
-    let metrics: Vec<Value> =
-        fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let metrics: Vec<Value> = fs::read_to_string(run.join("metrics.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     let losses: Vec<f64> =
         metrics.iter().filter(|m| m["stage"] == "sft").filter_map(|m| m["held_out/loss"].as_f64()).collect();
     assert!(losses.len() >= 2 && losses.last() < losses.first(), "{losses:?}");

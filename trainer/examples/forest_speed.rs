@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use novice::forest::{AttentionKind, Options, backward_weighted, log_probs};
 use novice::config::LoraConfig;
+use novice::forest::{AttentionKind, Options, backward_weighted, log_probs};
 use novice::model::{Causal, Model, ModelConfig};
 use novice::tokens::{FlatTree, Span, TokenTree};
 use tch::{Device, Kind, Tensor};

@@ -10,9 +10,7 @@ use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
 use crate::monitor::Counter;
 use crate::rollout::{Rollout, Start};
-use crate::tokens::{
-    ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees,
-};
+use crate::tokens::{ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees};
 use crate::traces::{self, Dataset, Trajectory, pairs};
 use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
 use serde_json::json;
@@ -52,11 +50,8 @@ pub fn open_data(run: &Run) -> Result<(Course, Pool, String, Dataset)> {
 }
 
 fn open_pool(settings: &SandboxSettings) -> Result<(Pool, String)> {
-    let options = EngineOptions {
-        memory_mb: settings.memory_mb,
-        timeout_ms: settings.timeout_ms,
-        ..EngineOptions::default()
-    };
+    let options =
+        EngineOptions { memory_mb: settings.memory_mb, timeout_ms: settings.timeout_ms, ..EngineOptions::default() };
     let engine = Engine::open(&options)?;
     let guest = engine.guest_hash().to_string();
     Ok((Pool::new(engine, threads(settings.threads))?, guest))
@@ -105,7 +100,8 @@ impl Workshop {
         let model = Model::load(path, kind(self.run.model.dtype), device())?;
         let (have, need) = (model.config().vocab_size, self.renderer.tokenizer().vocab_size() as i64);
         if have < need {
-            let message = format!("the model knows {have} tokens, the tokenizer has {need}: they do not belong together");
+            let message =
+                format!("the model knows {have} tokens, the tokenizer has {need}: they do not belong together");
             return Err(Error::model(path, message));
         }
         Ok(model)

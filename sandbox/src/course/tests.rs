@@ -44,7 +44,9 @@ problems:
 
 #[test]
 fn unquoted_yaml_scalars_are_literals_too() {
-    let course = Course::from_yaml(&with_test("{call: f(), expect: 6}, {call: f(), expect: true}"), "c").map(|_| ()).unwrap_err();
+    let course = Course::from_yaml(&with_test("{call: f(), expect: 6}, {call: f(), expect: true}"), "c")
+        .map(|_| ())
+        .unwrap_err();
     // YAML's `true` is no Python literal, and the message says what to do.
     insta::assert_snapshot!(course, @"c:4: problems[0].tests[1].expect: is not a Python literal: column 1: `true` is not a literal; a string needs quotes");
 }
@@ -87,8 +89,16 @@ fn a_folder_of_files_is_a_course() {
     assert!(Course::load(folder.path()).unwrap_err().to_string().contains("02-b.md:2: "));
     write("02-b.md", "---\ntests:\n  - {stdout: hi, call: f()}\n---\nSay hi.\n");
     let message = Course::load(folder.path()).unwrap_err().to_string();
-    assert!(message.ends_with("02-b.md:3: tests[0]: mixes the kinds call and io; make them separate tests"), "{message}");
-    assert!(Course::load("/nonexistent/course.yaml".as_ref()).unwrap_err().to_string().starts_with("/nonexistent/course.yaml: "));
+    assert!(
+        message.ends_with("02-b.md:3: tests[0]: mixes the kinds call and io; make them separate tests"),
+        "{message}"
+    );
+    assert!(
+        Course::load("/nonexistent/course.yaml".as_ref())
+            .unwrap_err()
+            .to_string()
+            .starts_with("/nonexistent/course.yaml: ")
+    );
 }
 
 #[test]

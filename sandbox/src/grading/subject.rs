@@ -123,5 +123,7 @@ impl Subject {
 
 /// The problem's files as a dictionary of bytes.
 pub fn files(problem: &Problem) -> Value {
-    Value::Dict(problem.files.iter().map(|(name, text)| (Value::str(name), Value::Bytes(text.clone().into_bytes()))).collect())
+    Value::Dict(
+        problem.files.iter().map(|(name, text)| (Value::str(name), Value::Bytes(text.clone().into_bytes()))).collect(),
+    )
 }

@@ -66,7 +66,8 @@ impl Report {
         let failing: Vec<&TestReport> = self.tests.iter().filter(|t| t.outcome != Outcome::Passed).collect();
         if let Some(first) = failing.first().filter(|first| first.outcome == Outcome::SyntaxError) {
             // The same for every test: say it once.
-            let _ = write!(text, "\n\n{}", if first.trace.is_empty() { &first.message } else { first.trace.trim_end() });
+            let _ =
+                write!(text, "\n\n{}", if first.trace.is_empty() { &first.message } else { first.trace.trim_end() });
             return clip(&text, TEXT_LIMIT);
         }
         for test in failing.iter().take(LISTED) {

@@ -61,7 +61,9 @@ fn feedback_is_bounded_and_a_syntax_error_is_said_once() {
     let many = (0..500).map(|i| test(&format!("f({i})"), Outcome::WrongAnswer, &"x".repeat(300), "")).collect();
     assert!(Report::new(many, 0, 0).feedback(FeedbackLevel::Full).chars().count() <= 4001);
     let trace = "  File \"program.py\", line 1\n    x = (\n        ^\nSyntaxError: '(' was never closed\n";
-    let broken = (0..3).map(|i| test(&format!("f({i})"), Outcome::SyntaxError, "SyntaxError: '(' was never closed", trace)).collect();
+    let broken = (0..3)
+        .map(|i| test(&format!("f({i})"), Outcome::SyntaxError, "SyntaxError: '(' was never closed", trace))
+        .collect();
     insta::assert_snapshot!(Report::new(broken, 0, 0).feedback(FeedbackLevel::Full), @"");
 }
 
@@ -70,6 +72,9 @@ fn the_line_of_the_contract() {
     let line = report().to_json(serde_json::json!(7), "area", FeedbackLevel::None);
     let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["id", "problem", "grade", "verdict", "tests", "feedback", "stdout_bytes", "instructions"]);
-    assert_eq!(line["tests"][1], serde_json::json!({"name": "f(2)", "outcome": "wrong_answer", "message": "expected 6, got 5"}));
+    assert_eq!(
+        line["tests"][1],
+        serde_json::json!({"name": "f(2)", "outcome": "wrong_answer", "message": "expected 6, got 5"})
+    );
     assert_eq!(line["grade"], serde_json::json!(100.0 / 6.0));
 }

@@ -39,7 +39,10 @@ fn a_right_program_gets_all_points() {
     let report = script(SUM, "a = int(input('a? '))\nb = int(input('b? '))\nprint(a + b)\n");
     assert_eq!(report.verdict, Passed, "{}", message(&report));
     assert_eq!(report.grade, 100.0);
-    assert!(report.tests[0].output.contains("Test 2: CORRECT") && report.tests[0].output.contains("Unit Test Returned: 100"));
+    assert!(
+        report.tests[0].output.contains("Test 2: CORRECT")
+            && report.tests[0].output.contains("Unit Test Returned: 100")
+    );
 }
 
 #[test]
@@ -101,7 +104,10 @@ def test_passed():
 "#;
     let report = script(helpers, "print('hi')\n");
     assert_eq!(report.verdict, Passed, "{} {}", message(&report), report.tests[0].output);
-    assert!(report.tests[0].output.contains("styled!") && report.tests[0].output.contains("Line 2: INCORRECT (Expected: 'c')"));
+    assert!(
+        report.tests[0].output.contains("styled!")
+            && report.tests[0].output.contains("Line 2: INCORRECT (Expected: 'c')")
+    );
 }
 
 #[test]
@@ -132,9 +138,18 @@ def test_passed():
 
 #[test]
 fn a_broken_script_is_not_blamed_on_the_program() {
-    assert_eq!(message(&script("def test_passed(:\n", "x = 1")), "test script: SyntaxError: invalid syntax (line 1 of the test script)");
-    assert_eq!(message(&script("x = 1\n", "x = 1")), "test script: NameError: the test script defines no test_passed()");
-    assert_eq!(message(&script("def test_passed():\n    return [][1]\n", "x = 1")), "test script: IndexError: list index out of range (line 2 of the test script)");
+    assert_eq!(
+        message(&script("def test_passed(:\n", "x = 1")),
+        "test script: SyntaxError: invalid syntax (line 1 of the test script)"
+    );
+    assert_eq!(
+        message(&script("x = 1\n", "x = 1")),
+        "test script: NameError: the test script defines no test_passed()"
+    );
+    assert_eq!(
+        message(&script("def test_passed():\n    return [][1]\n", "x = 1")),
+        "test script: IndexError: list index out of range (line 2 of the test script)"
+    );
     let endless = script("def test_passed():\n    while True: pass\n", "x = 1");
     assert_eq!((endless.verdict, message(&endless)), (Timeout, "test script: the time limit was reached"));
 }
@@ -142,5 +157,8 @@ fn a_broken_script_is_not_blamed_on_the_program() {
 #[test]
 fn a_program_that_is_not_python_gets_one_outcome() {
     let report = script(SUM, "print('hi'\n");
-    assert_eq!((report.verdict, report.grade, message(&report)), (SyntaxError, 0.0, "SyntaxError: '(' was never closed"));
+    assert_eq!(
+        (report.verdict, report.grade, message(&report)),
+        (SyntaxError, 0.0, "SyntaxError: '(' was never closed")
+    );
 }

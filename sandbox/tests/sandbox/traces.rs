@@ -40,11 +40,19 @@ fn a_recursion_without_end_is_short() {
 
 #[test]
 fn nothing_of_the_harness_or_host_is_shown() {
-    for code in ["def f(a):\n    raise Exception('x' * 10**6)\n", "def f(a):\n    eval('1/0')\n", "def f(a):\n    exec('(')\n", "import nothing_like_it\n"] {
+    for code in [
+        "def f(a):\n    raise Exception('x' * 10**6)\n",
+        "def f(a):\n    eval('1/0')\n",
+        "def f(a):\n    exec('(')\n",
+        "import nothing_like_it\n",
+    ] {
         let report = grade(&problem_with(json!([{"call": "f([])", "expect": "1"}])), code);
         assert_eq!(report.verdict, Exception);
         let text = report.feedback(FeedbackLevel::Full);
-        assert!(!text.contains("novice") && !text.contains("/home") && !text.contains("_guest") && text.len() < 5000, "{text}");
+        assert!(
+            !text.contains("novice") && !text.contains("/home") && !text.contains("_guest") && text.len() < 5000,
+            "{text}"
+        );
     }
 }
 

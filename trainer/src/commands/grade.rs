@@ -75,7 +75,8 @@ impl Grade {
             cached_reports: if self.no_cache { 0 } else { EngineOptions::default().cached_reports },
             ..EngineOptions::default()
         };
-        let pool = Pool::new(Engine::open(&options).map_err(Error::from)?, threads(self.threads)).map_err(Error::from)?;
+        let pool =
+            Pool::new(Engine::open(&options).map_err(Error::from)?, threads(self.threads)).map_err(Error::from)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let refused = runtime.block_on(self.stream(&course, &pool))?;
         // A reader blocked on a terminal must not keep the process alive.

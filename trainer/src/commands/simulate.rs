@@ -92,7 +92,9 @@ impl Simulate {
         let found = all.into_iter().find(|t| t.student == *student && t.problem == self.problem);
         let missing = || {
             let problem = &self.problem;
-            Error::Usage(format!("student `{student}` has no trajectory on `{problem}` after the filters; see `novice traces`"))
+            Error::Usage(format!(
+                "student `{student}` has no trajectory on `{problem}` after the filters; see `novice traces`"
+            ))
         };
         Ok(found.cloned().ok_or_else(missing)?)
     }

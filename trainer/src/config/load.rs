@@ -105,7 +105,8 @@ fn deserialise(mut value: Value, problems: &mut Vec<Problem>) -> Run {
             Ok(run) => return run,
             Err(error) => {
                 let field = error.path().to_string();
-                problems.push(Problem { message: explain(&error.into_inner().to_string(), &field), field: field.clone() });
+                problems
+                    .push(Problem { message: explain(&error.into_inner().to_string(), &field), field: field.clone() });
                 if !remove(&mut value, &field) {
                     // Nothing left to take out: report what was found.
                     return Run::default();

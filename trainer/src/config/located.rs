@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn every_field_knows_its_line() {
-        let doc = Located::parse("seed: 7\ndata:\n  # a comment\n  course: x.yaml\nlist:\n  - name: a\n  - name: b\n").unwrap();
+        let doc = Located::parse("seed: 7\ndata:\n  # a comment\n  course: x.yaml\nlist:\n  - name: a\n  - name: b\n")
+            .unwrap();
         assert_eq!(doc.value["data"]["course"], "x.yaml");
         assert_eq!(doc.line("seed"), Some(1));
         assert_eq!(doc.line("data.course"), Some(4));

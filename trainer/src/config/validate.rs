@@ -89,7 +89,11 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
         found.push(problem("dpo", "label_smoothing", format!("0 up to but not 0.5 is expected, found {value}")));
     }
     if run.dapo.sampling.temperature == 0.0 {
-        found.push(problem("dapo.sampling", "temperature", "more than 0 is expected: greedy rollouts of a group are equal"));
+        found.push(problem(
+            "dapo.sampling",
+            "temperature",
+            "more than 0 is expected: greedy rollouts of a group are equal",
+        ));
     }
     if !(0.0..=100.0).contains(&run.data.filters.min_final_grade) {
         found.push(problem("data.filters", "min_final_grade", "a grade from 0 to 100 is expected"));

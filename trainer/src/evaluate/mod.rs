@@ -156,7 +156,8 @@ impl Sums {
         self.submissions += all as f64;
         self.parsing += all as f64 * joint::parsing_share(input.rollout).unwrap_or(0.0);
         self.programs += programs as f64;
-        self.copies += programs as f64 * joint::copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
+        self.copies +=
+            programs as f64 * joint::copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
         self.solved += f64::from(u8::from(joint::solving_turn(input.rollout).is_some()));
     }
 }

@@ -38,7 +38,7 @@ fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec
     let classroom = Classroom {
         model,
         renderer: &workshop.renderer,
-            dialogue: &workshop.dialogue,
+        dialogue: &workshop.dialogue,
         pool: &workshop.pool,
         limits: Limits {
             turns: run.evaluate.horizon,

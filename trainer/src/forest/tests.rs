@@ -7,8 +7,8 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::*;
-use crate::model::testing::tiny;
 use crate::config::LoraConfig;
+use crate::model::testing::tiny;
 use crate::model::{Causal, Model};
 use crate::tokens::{FlatTree, SegmentId, Span, TokenTree};
 

@@ -8,8 +8,8 @@
 //! is what a forward pass over the finished text recomputes. With filters on, tokens are drawn from a narrower
 //! distribution than that.
 
-use crate::config::Sampling;
 use super::lanes::{exp, exp_sum, maximum};
+use crate::config::Sampling;
 use crate::error::{Error, Result};
 
 /// Tokens whose probabilities are summed in one go, in f32; the sums are added in f64.

@@ -6,8 +6,8 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::testing::tiny;
-use crate::config::LoraConfig;
 use super::*;
+use crate::config::LoraConfig;
 
 const CPU: Device = Device::Cpu;
 

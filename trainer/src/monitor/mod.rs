@@ -21,8 +21,8 @@ mod resume;
 mod stage;
 mod summaries;
 
-pub use counter::Counter;
 pub use conversation::{conversation_markdown, render_conversation};
+pub use counter::Counter;
 pub use logging::init as init_logging;
 pub use progress::{ProgressMode, say};
 pub use resume::ResumeAt;

@@ -13,9 +13,9 @@ pub use learner::{End, Rollout, Turn};
 pub use line::RolloutLine;
 pub use score::{Scored, beside, score};
 
+use crate::config::Sampling;
 use crate::dialogue::{Dialogue, Unclosed, extract_program};
 use crate::error::{Error, Result};
-use crate::config::Sampling;
 use crate::generate::{self, Decoder, RngKey, SlotId};
 use crate::model::Model;
 use crate::tokens::{Renderer, answer};
@@ -142,25 +142,29 @@ impl Classroom<'_> {
             .iter()
             .map(|&i| generate::Turn {
                 slot: learners[i].slot,
-                max_new_tokens: self.limits.max_new_tokens.min(self.limits.max_tokens.saturating_sub(learners[i].tokens)),
+                max_new_tokens: self
+                    .limits
+                    .max_new_tokens
+                    .min(self.limits.max_tokens.saturating_sub(learners[i].tokens)),
                 stop: &stop,
                 key: RngKey { turn: turn as u32, ..learners[i].key },
             })
             .collect();
         let mut graded: Vec<Option<(String, Ticket)>> = (0..active.len()).map(|_| None).collect();
         let mut failure = None;
-        let drawn = decoder.decode(&requests, &self.sampling, &mut |request, drawn| {
-            match self.renderer.body_text(&drawn.tokens) {
-                Ok(text) if drawn.stopped => {
-                    if let Some(program) = extract_program(&text, Unclosed::Refuse) {
-                        let problem = learners[active[request]].problem.clone();
-                        let ticket = self.pool.submit(problem, program.to_string());
-                        graded[request] = Some((program.to_string(), ticket));
-                    }
+        let drawn = decoder.decode(&requests, &self.sampling, &mut |request, drawn| match self
+            .renderer
+            .body_text(&drawn.tokens)
+        {
+            Ok(text) if drawn.stopped => {
+                if let Some(program) = extract_program(&text, Unclosed::Refuse) {
+                    let problem = learners[active[request]].problem.clone();
+                    let ticket = self.pool.submit(problem, program.to_string());
+                    graded[request] = Some((program.to_string(), ticket));
                 }
-                Ok(_) => {}
-                Err(e) => failure = Some(e),
             }
+            Ok(_) => {}
+            Err(e) => failure = Some(e),
         })?;
         if let Some(e) = failure {
             return Err(e);

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::forest;
 use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
-use crate::random;
 use crate::objective::{self, Advantage, AdvantageScale, Clip, Metrics, Sample};
+use crate::random;
 use crate::rollout::{Classroom, End, Limits, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use crate::traces::Trajectory;
@@ -71,7 +71,17 @@ impl Dapo {
             ..forest::Options::default()
         };
         let (budget, seed) = (at.run.pack_tokens, at.run.seed);
-        Ok(Dapo { settings, points, cursor: 0, groups: Vec::new(), rewards: Vec::new(), seen: Named::new(), options, budget, seed })
+        Ok(Dapo {
+            settings,
+            points,
+            cursor: 0,
+            groups: Vec::new(),
+            rewards: Vec::new(),
+            seen: Named::new(),
+            options,
+            budget,
+            seed,
+        })
     }
 
     /// The next `n` points of an endless shuffled list.
@@ -129,13 +139,7 @@ impl Dapo {
         let mut starts = Vec::new();
         let mut kept = Vec::new();
         for &(k, point) in points {
-            let key = RngKey {
-                seed: self.seed,
-                learner: k,
-                stage: STREAM,
-                step: step as u32,
-                ..RngKey::default()
-            };
+            let key = RngKey { seed: self.seed, learner: k, stage: STREAM, step: step as u32, ..RngKey::default() };
             match at.workshop.start(&train[point.trajectory], point.position, key)? {
                 Some(start) => {
                     starts.push(start);
@@ -162,7 +166,14 @@ impl Dapo {
             let rewards: Vec<(f64, f64)> = group
                 .iter()
                 .map(|rollout| {
-                    let scored = score(trajectory, point.position, rollout, &settings.rewards, settings.turns, settings.max_new_tokens);
+                    let scored = score(
+                        trajectory,
+                        point.position,
+                        rollout,
+                        &settings.rewards,
+                        settings.turns,
+                        settings.max_new_tokens,
+                    );
                     let overlong = overlong(rollout, settings);
                     seen.observe(rollout, &scored, overlong);
                     (scored.total, overlong)

@@ -11,8 +11,8 @@ use crate::config::{DpoSettings, OptimiserSettings, StageName};
 use crate::error::{Error, Result};
 use crate::forest::{self, TargetLogProbs};
 use crate::monitor::StageMonitor;
-use crate::random;
 use crate::objective::{self, DpoLoss, Metrics, PairLogProbs};
+use crate::random;
 use crate::tokens::FlatTree;
 use crate::traces::Trajectory;
 use std::ops::Range;
@@ -210,7 +210,8 @@ impl Stage for Dpo {
                 Ok(gradients)
             })?;
         }
-        let mut named: Named = vec![("loss".into(), total), ("pairs".into(), count as f64), ("epoch".into(), epoch as f64)];
+        let mut named: Named =
+            vec![("loss".into(), total), ("pairs".into(), count as f64), ("epoch".into(), epoch as f64)];
         named.extend(metrics.iter().map(|(name, value)| (name.to_string(), value)));
         Ok(Update::Apply(named))
     }

@@ -43,7 +43,10 @@ fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
         }
     }
     let steps = run.sft.epochs * usize::div_ceil(trees, run.sft.batch_trajectories);
-    Ok(format!("{steps} steps over {trees} conversations of {tokens} tokens ({targets} targets), {} epochs", run.sft.epochs))
+    Ok(format!(
+        "{steps} steps over {trees} conversations of {tokens} tokens ({targets} targets), {} epochs",
+        run.sft.epochs
+    ))
 }
 
 fn dpo(workshop: &Workshop) -> Result<String> {
@@ -54,7 +57,10 @@ fn dpo(workshop: &Workshop) -> Result<String> {
         }
     }
     let run = &workshop.run.dpo;
-    Ok(format!("{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}", run.batch_pairs, run.epochs, run.beta))
+    Ok(format!(
+        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}",
+        run.batch_pairs, run.epochs, run.beta
+    ))
 }
 
 fn dapo(run: &Run) -> String {

@@ -31,7 +31,9 @@ impl Sft {
         let train = trees(at, data.train.iter())?;
         let held_out = trees(at, data.held_out.iter().map(|h| &h.trajectory))?;
         if train.is_empty() {
-            return Err(Error::Failed("sft: no training trajectory is left after the filters; see `novice traces`".into()));
+            return Err(Error::Failed(
+                "sft: no training trajectory is left after the filters; see `novice traces`".into(),
+            ));
         }
         let options = forest::Options::default();
         Ok(Sft { settings, train, held_out, options, budget: at.run.pack_tokens, seed: at.run.seed })
