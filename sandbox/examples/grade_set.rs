@@ -13,13 +13,20 @@ use novice_sandbox::{Course, Engine, EngineOptions, FeedbackLevel, Pool};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (flags, plain): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|a| a.starts_with("--"));
-    let [course, set, rest @ ..] = plain.as_slice() else { return Err("usage: grade_set COURSE SET.jsonl [THREADS] [--no-reset]".into()) };
+    let [course, set, rest @ ..] = plain.as_slice() else {
+        return Err("usage: grade_set COURSE SET.jsonl [THREADS] [--no-reset]".into());
+    };
     let threads = rest.first().map_or(Ok(2), |n| n.parse())?;
     let course = Course::load(Path::new(course.as_str()))?;
     let start = Instant::now();
     let reset = !flags.iter().any(|f| *f == "--no-reset");
     let engine = Engine::open(&EngineOptions { cached_reports: 0, reset, ..EngineOptions::default() })?;
-    println!("engine open in {:.0} ms (from cache: {}, resets: {})", start.elapsed().as_secs_f64() * 1e3, engine.from_cache(), engine.resets());
+    println!(
+        "engine open in {:.0} ms (from cache: {}, resets: {})",
+        start.elapsed().as_secs_f64() * 1e3,
+        engine.from_cache(),
+        engine.resets()
+    );
     let pool = Pool::new(engine, threads)?;
     let mut lines = Vec::new();
     let mut jobs = Vec::new();
@@ -41,7 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         graded += 1;
         let same = (grade - report.grade).abs() < 1e-9;
         same_grade += usize::from(same);
-        let recorded: Vec<&str> = line["tests"].as_array().map(|t| t.iter().filter_map(|o| o.as_str()).collect()).unwrap_or_default();
+        let recorded: Vec<&str> =
+            line["tests"].as_array().map(|t| t.iter().filter_map(|o| o.as_str()).collect()).unwrap_or_default();
         for (recorded, test) in recorded.iter().zip(&report.tests) {
             tests += 1;
             same_tests += usize::from(*recorded == test.outcome.name());
@@ -50,7 +58,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         if !same && flags.iter().any(|f| *f == "--show") {
-            println!("--- {} {} recorded {grade} {recorded:?}, here {}\n{}\n{}", line["id"], line["problem"], report.grade, line["code"].as_str().unwrap_or_default(), report.feedback(FeedbackLevel::Full));
+            println!(
+                "--- {} {} recorded {grade} {recorded:?}, here {}\n{}\n{}",
+                line["id"],
+                line["problem"],
+                report.grade,
+                line["code"].as_str().unwrap_or_default(),
+                report.feedback(FeedbackLevel::Full)
+            );
         }
     }
     println!("grades equal: {same_grade} of {graded} ({:.3} %)", 100.0 * same_grade as f64 / f64::from(graded));

@@ -19,7 +19,13 @@ impl Results {
     /// An empty cache for this engine's reports.
     pub fn new(engine: &Engine) -> Results {
         let options = engine.options();
-        let settings = (engine.guest_hash(), options.memory_mb, options.timeout_ms, options.output_bytes, env!("CARGO_PKG_VERSION"));
+        let settings = (
+            engine.guest_hash(),
+            options.memory_mb,
+            options.timeout_ms,
+            options.output_bytes,
+            env!("CARGO_PKG_VERSION"),
+        );
         let base = blake3::hash(format!("{settings:?}").as_bytes());
         Results { base, capacity: options.cached_reports, known: Mutex::new(HashMap::new()) }
     }

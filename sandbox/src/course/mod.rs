@@ -46,7 +46,10 @@ pub struct Course {
     pub problems: Vec<Arc<Problem>>,
 }
 
-fn write_problems<S: serde::Serializer>(problems: &[Arc<Problem>], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+fn write_problems<S: serde::Serializer>(
+    problems: &[Arc<Problem>],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_seq(problems.iter().map(Arc::as_ref))
 }
 

@@ -108,7 +108,8 @@ fn parse<'t, T: Deserialize<'t>>(text: &'t str, file: &str, offset: u64) -> Chec
         let error = error.without_snippet();
         let line = error.location().map_or(0, |location| location.line() + offset);
         let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or(&message).to_string();
+        let cut = [" at line ", ", set DuplicateKeyPolicy"].iter().filter_map(|mark| message.find(mark)).min();
+        let message = message.get(..cut.unwrap_or(message.len())).unwrap_or(&message).to_string();
         Box::new(CourseError::Yaml { file: file.into(), line, message })
     })
 }
@@ -178,7 +179,8 @@ fn problem_file(path: &Path, seen: &mut HashMap<String, u64>) -> Result<Arc<Prob
     }
     let parts = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
     let Some((front, body)) = parts else {
-        let message = "expected front matter: a line `---`, the problem's fields as YAML, a line `---`, the statement".to_string();
+        let message = "expected front matter: a line `---`, the problem's fields as YAML, a line `---`, the statement"
+            .to_string();
         return Err(Box::new(CourseError::Yaml { file, line: 1, message }).into());
     };
     let raw = parse(front, &file, 1)?;
@@ -210,20 +212,32 @@ fn check_problem(
     let statement = match (body, &raw.value.statement) {
         (Some(body), None) => body,
         (None, Some(statement)) => statement.clone(),
-        (Some(_), Some(_)) => return place.fail(&raw, "statement", "is given twice: as a field and as the text of the file"),
+        (Some(_), Some(_)) => {
+            return place.fail(&raw, "statement", "is given twice: as a field and as the text of the file");
+        }
         (None, None) => return place.fail(&raw, "statement", "is missing; write what the student is asked"),
     };
     let filename = match &raw.value.filename {
         None => "program.py".to_string(),
-        Some(name) if name.value.ends_with(".py") && name.value.len() > 3 && !name.value.contains(['/', '\\', '"', '\n']) => name.value.clone(),
-        Some(name) => return place.fail(name, "filename", format!("is `{}`, expected a name such as `area.py`", name.value)),
+        Some(name)
+            if name.value.ends_with(".py") && name.value.len() > 3 && !name.value.contains(['/', '\\', '"', '\n']) =>
+        {
+            name.value.clone()
+        }
+        Some(name) => {
+            return place.fail(name, "filename", format!("is `{}`, expected a name such as `area.py`", name.value));
+        }
     };
     if raw.value.tests.is_empty() {
         return place.fail(&raw, "tests", "is empty; a problem needs at least one test");
     }
     let mut tests = Vec::with_capacity(raw.value.tests.len());
     for (position, test) in raw.value.tests.iter().enumerate() {
-        let path = if place.path.is_empty() { format!("tests[{position}]") } else { format!("{}.tests[{position}]", place.path) };
+        let path = if place.path.is_empty() {
+            format!("tests[{position}]")
+        } else {
+            format!("{}.tests[{position}]", place.path)
+        };
         tests.push(check_test(test, &Place { file: place.file, path, offset: place.offset })?);
     }
     let value = raw.value;
@@ -267,24 +281,41 @@ fn check_test(raw: &Spanned<RawTest>, place: &Place) -> Checked<Test> {
             let message = "has no kind; give `call` and `expect`, or `stdin` and `stdout`, or `script`, or `unittest`";
             return place.fail(raw, "", message);
         }
-        several => return place.fail(raw, "", format!("mixes the kinds {}; make them separate tests", several.join(" and "))),
+        several => {
+            return place.fail(raw, "", format!("mixes the kinds {}; make them separate tests", several.join(" and ")));
+        }
     };
     let tolerance = test.tolerance.as_ref().map(|t| t.value);
     if let Some(given) = test.tolerance.as_ref().filter(|_| kind == "script" || kind == "unittest") {
         return place.fail(given, "tolerance", format!("does not go with a test of kind {kind}"));
     }
-    let kind = match (test.call.as_ref(), test.expect.as_ref(), test.stdout.as_ref(), test.script.as_ref(), test.unittest.as_ref()) {
+    let kind = match (
+        test.call.as_ref(),
+        test.expect.as_ref(),
+        test.stdout.as_ref(),
+        test.script.as_ref(),
+        test.unittest.as_ref(),
+    ) {
         (Some(call), Some(expect), ..) => {
             if call.value.trim().is_empty() {
                 return place.fail(call, "call", "is empty, expected a Python expression");
             }
             match Value::literal(&expect.value) {
-                Ok(value) => TestKind::Call { call: call.value.trim().to_string(), expect: expect.value.clone(), value, tolerance },
+                Ok(value) => TestKind::Call {
+                    call: call.value.trim().to_string(),
+                    expect: expect.value.clone(),
+                    value,
+                    tolerance,
+                },
                 Err(error) => return place.fail(expect, "expect", format!("is not a Python literal: {error}")),
             }
         }
-        (Some(call), None, ..) => return place.fail(call, "expect", "is missing; write the value that the call must give"),
-        (None, Some(expect), ..) => return place.fail(expect, "call", "is missing; write the expression whose value is expected"),
+        (Some(call), None, ..) => {
+            return place.fail(call, "expect", "is missing; write the value that the call must give");
+        }
+        (None, Some(expect), ..) => {
+            return place.fail(expect, "call", "is missing; write the expression whose value is expected");
+        }
         (_, _, Some(stdout), ..) => TestKind::Io {
             stdin: test.stdin.clone().unwrap_or_default(),
             stdout: stdout.clone(),

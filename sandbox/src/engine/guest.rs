@@ -52,7 +52,10 @@ mod tests {
             list += &format!("{}  {name}\n", sha256(&bytes));
         }
         let expected = format!("sources {}\nmodule {}\n", sha256(list.as_bytes()), sha256(super::COMPRESSED));
-        assert_eq!(stamp, expected, "the guest's sources or module changed: run sandbox/guest/rebuild.sh and commit both");
+        assert_eq!(
+            stamp, expected,
+            "the guest's sources or module changed: run sandbox/guest/rebuild.sh and commit both"
+        );
     }
 
     /// SHA-256 (FIPS 180-4), since `sha256sum` is what a shell script has.

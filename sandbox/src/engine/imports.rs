@@ -102,7 +102,14 @@ fn write_u64(guest: &mut Guest, at: i32, value: u64) -> Result<()> {
 }
 
 /// Put bytes into memory that the guest allocates, and pointer and length at `result`.
-fn give_list(guest: &mut Guest, realloc: Option<Realloc>, bytes: &[u8], count: usize, align: i32, result: i32) -> Result<()> {
+fn give_list(
+    guest: &mut Guest,
+    realloc: Option<Realloc>,
+    bytes: &[u8],
+    count: usize,
+    align: i32,
+    result: i32,
+) -> Result<()> {
     let realloc = realloc.ok_or_else(|| format_err!("called before the instance was ready"))?;
     let size = i32::try_from(bytes.len())?;
     let at = if size == 0 { align } else { realloc.call(&mut *guest, (0, 0, align, size))? };
@@ -130,9 +137,13 @@ pub fn linker(engine: &Engine, module: &Module) -> Result<Linker<Host>> {
     for import in module.imports() {
         let interface = import.module();
         match interface.split('@').next().unwrap_or_default() {
-            "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" | "wasi:io/poll" => clocks(&mut linker, interface, import.name())?,
+            "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" | "wasi:io/poll" => {
+                clocks(&mut linker, interface, import.name())?
+            }
             "wasi:io/streams" => streams(&mut linker, interface, import.name())?,
-            "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => random(&mut linker, interface, import.name())?,
+            "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => {
+                random(&mut linker, interface, import.name())?
+            }
             "novice:guest/host" => ask(&mut linker, interface, import.name())?,
             _ => environment(&mut linker, interface, import.name())?,
         }
@@ -173,16 +184,18 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
             host.now = host.now.max(host.wake);
         })?,
         "[method]pollable.ready" => linker.func_wrap(interface, name, |_: i32| -> i32 { 1 })?,
-        "poll" => linker.func_wrap(interface, name, |mut guest: Guest, _: i32, count: i32, result: i32| -> Result<()> {
-            let host = guest.data_mut();
-            host.now = host.now.max(host.wake);
-            if !(0..1024).contains(&count) {
-                bail!("too many pollables");
-            }
-            let ready: Vec<u8> = (0..count as u32).flat_map(u32::to_le_bytes).collect();
-            let realloc = guest.data().import_realloc.clone();
-            give_list(&mut guest, realloc, &ready, count as usize, 4, result)
-        })?,
+        "poll" => {
+            linker.func_wrap(interface, name, |mut guest: Guest, _: i32, count: i32, result: i32| -> Result<()> {
+                let host = guest.data_mut();
+                host.now = host.now.max(host.wake);
+                if !(0..1024).contains(&count) {
+                    bail!("too many pollables");
+                }
+                let ready: Vec<u8> = (0..count as u32).flat_map(u32::to_le_bytes).collect();
+                let realloc = guest.data().import_realloc.clone();
+                give_list(&mut guest, realloc, &ready, count as usize, 4, result)
+            })?
+        }
         _ => linker,
     };
     Ok(())
@@ -191,24 +204,32 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
 /// The real standard streams: input is closed, output is counted and thrown away. (Python's own streams are in memory.)
 fn streams(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> {
     match name {
-        "[method]output-stream.check-write" => linker.func_wrap(interface, name, |mut guest: Guest, _: i32, result: i32| -> Result<()> {
-            write_u32(&mut guest, result, 0)?;
-            write_u64(&mut guest, result + 8, 65536)
-        })?,
-        "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => {
-            linker.func_wrap(interface, name, |mut guest: Guest, _: i32, _: i32, length: i32, result: i32| -> Result<()> {
+        "[method]output-stream.check-write" => {
+            linker.func_wrap(interface, name, |mut guest: Guest, _: i32, result: i32| -> Result<()> {
+                write_u32(&mut guest, result, 0)?;
+                write_u64(&mut guest, result + 8, 65536)
+            })?
+        }
+        "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => linker.func_wrap(
+            interface,
+            name,
+            |mut guest: Guest, _: i32, _: i32, length: i32, result: i32| -> Result<()> {
                 let host = guest.data_mut();
                 host.raw_output += u64::from(length as u32);
                 if host.raw_output > RAW_OUTPUT_LIMIT {
                     return Err(Error::from(Stop::Output));
                 }
                 write_u32(&mut guest, result, 0)
+            },
+        )?,
+        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => {
+            linker.func_wrap(interface, name, |mut guest: Guest, _: i32, result: i32| -> Result<()> {
+                write_u32(&mut guest, result, 0)
             })?
         }
-        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => {
-            linker.func_wrap(interface, name, |mut guest: Guest, _: i32, result: i32| -> Result<()> { write_u32(&mut guest, result, 0) })?
+        "[method]output-stream.subscribe" | "[method]input-stream.subscribe" => {
+            linker.func_wrap(interface, name, |_: i32| -> i32 { 1 })?
         }
-        "[method]output-stream.subscribe" | "[method]input-stream.subscribe" => linker.func_wrap(interface, name, |_: i32| -> i32 { 1 })?,
         "[method]input-stream.read" | "[method]input-stream.blocking-read" => {
             linker.func_wrap(interface, name, |mut guest: Guest, _: i32, _: u64, result: i32| -> Result<()> {
                 write_u32(&mut guest, result, 1)?;
@@ -234,7 +255,9 @@ fn random(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
                 give_list(&mut guest, realloc, &bytes, count, 1, result)
             })?
         }
-        "get-random-u64" | "get-insecure-random-u64" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().random() })?,
+        "get-random-u64" | "get-insecure-random-u64" => {
+            linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().random() })?
+        }
         "insecure-seed" => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
             write_u64(&mut guest, result, 7)?;
             write_u64(&mut guest, result + 8, 7)
@@ -251,7 +274,9 @@ fn environment(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result
         "get-stdout" => linker.func_wrap(interface, name, || -> i32 { 1 })?,
         "get-stderr" => linker.func_wrap(interface, name, || -> i32 { 2 })?,
         "get-terminal-stdin" | "get-terminal-stdout" | "get-terminal-stderr" => {
-            linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> { write_u32(&mut guest, result, 0) })?
+            linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
+                write_u32(&mut guest, result, 0)
+            })?
         }
         "get-environment" | "get-arguments" | "get-directories" => {
             linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
@@ -259,8 +284,12 @@ fn environment(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result
                 write_u32(&mut guest, result + 4, 0)
             })?
         }
-        "initial-cwd" => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> { write_u32(&mut guest, result, 0) })?,
-        "exit" => linker.func_wrap(interface, name, |status: i32| -> Result<()> { Err(Error::from(Stop::Exit(status))) })?,
+        "initial-cwd" => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
+            write_u32(&mut guest, result, 0)
+        })?,
+        "exit" => {
+            linker.func_wrap(interface, name, |status: i32| -> Result<()> { Err(Error::from(Stop::Exit(status))) })?
+        }
         _ => linker,
     };
     Ok(())

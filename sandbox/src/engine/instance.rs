@@ -115,7 +115,9 @@ impl Instance {
             self.made += 1;
         }
         self.used = true;
-        let Some(live) = self.live.as_mut() else { return Err(Error::Engine { doing: "calling", reason: "no instance".into() }) };
+        let Some(live) = self.live.as_mut() else {
+            return Err(Error::Engine { doing: "calling", reason: "no instance".into() });
+        };
         live.store.data_mut().restart();
         live.store.data_mut().ask = ask;
         live.store.set_fuel(fuel).map_err(Error::engine("setting the fuel"))?;
@@ -151,7 +153,9 @@ impl Instance {
     pub fn is_pristine(&mut self) -> bool {
         let Some(live) = self.live.as_mut() else { return true };
         let photo = photograph(live);
-        photo.memory == self.pristine.memory && photo.size == self.pristine.size && format!("{:?}", photo.globals) == format!("{:?}", self.pristine.globals)
+        photo.memory == self.pristine.memory
+            && photo.size == self.pristine.size
+            && format!("{:?}", photo.globals) == format!("{:?}", self.pristine.globals)
     }
 }
 

@@ -91,7 +91,10 @@ struct Inner {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("options", &self.inner.options).field("reset", &self.inner.reset).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("options", &self.inner.options)
+            .field("reset", &self.inner.reset)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,8 +107,7 @@ impl Engine {
         check(options)?;
         let engine = wasmtime::Engine::new(&configuration(options)).map_err(Error::engine("configuring"))?;
         let (module, from_cache) = cache::module(&engine, options)?;
-        let globals =
-            module.exports().map(|e| e.name().to_string()).filter(|n| n.starts_with("mut-global-")).collect();
+        let globals = module.exports().map(|e| e.name().to_string()).filter(|n| n.starts_with("mut-global-")).collect();
         let pre = imports::linker(&engine, &module)
             .and_then(|linker| linker.instantiate_pre(&module))
             .map_err(Error::engine("linking the guest"))?;
@@ -164,7 +166,9 @@ fn check(options: &EngineOptions) -> Result<()> {
 /// wasmtime's configuration. Fuel and no epochs: a limit must not depend on the machine's load.
 fn configuration(options: &EngineOptions) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(options.max_instances).total_memories(options.max_instances).total_tables(options.max_instances * 2);
+    pool.total_core_instances(options.max_instances)
+        .total_memories(options.max_instances)
+        .total_tables(options.max_instances * 2);
     pool.max_tables_per_module(2).table_elements(16384).max_core_instance_size(1 << 20);
     pool.max_memory_size((options.memory_mb as usize) << 20).max_unused_warm_slots(8);
     let mut config = Config::new();
@@ -187,6 +191,9 @@ mod tests {
     fn settings_out_of_range_are_named() {
         let error = |options: EngineOptions| Engine::open(&options).unwrap_err().to_string();
         assert_eq!(error(EngineOptions { memory_mb: 3, ..Default::default() }), "memory_mb is 3, expected 64 to 4096");
-        assert_eq!(error(EngineOptions { timeout_ms: 0, ..Default::default() }), "timeout_ms is 0, expected 1 to 3600000");
+        assert_eq!(
+            error(EngineOptions { timeout_ms: 0, ..Default::default() }),
+            "timeout_ms is 0, expected 1 to 3600000"
+        );
     }
 }

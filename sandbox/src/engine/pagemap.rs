@@ -50,7 +50,8 @@ pub struct PageMap {
 impl PageMap {
     /// Open it and try one scan.
     pub fn open() -> Result<PageMap> {
-        let mut map = PageMap { file: File::open("/proc/self/pagemap")?, regions: vec![PageRegion::default(); REGIONS] };
+        let mut map =
+            PageMap { file: File::open("/proc/self/pagemap")?, regions: vec![PageRegion::default(); REGIONS] };
         let page = vec![1u8; 4 * 4096];
         map.written(page.as_ptr() as usize & !4095, 4096, |_, _| {})?;
         Ok(map)
@@ -104,7 +105,14 @@ mod tests {
         let length = 64 * 4096;
         // SAFETY: a fresh anonymous mapping of `length` bytes, used only within this test and unmapped at its end.
         let base = unsafe {
-            libc::mmap(std::ptr::null_mut(), length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
         };
         // SAFETY: as above; no huge pages, so that single pages are told apart.
         unsafe { libc::madvise(base, length, libc::MADV_NOHUGEPAGE) };

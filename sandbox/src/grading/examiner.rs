@@ -94,7 +94,11 @@ impl Channel {
             }
         }
         let text = |text: &str| Value::str(text);
-        let after = run.after.iter().map(|(i, value)| Value::Tuple(vec![Value::int(*i), Value::Bytes(to_message(value))])).collect();
+        let after = run
+            .after
+            .iter()
+            .map(|(i, value)| Value::Tuple(vec![Value::int(*i), Value::Bytes(to_message(value))]))
+            .collect();
         encode(&Value::Dict(vec![
             (text("status"), text(status)),
             (text("out"), Value::Bytes(run.out)),
@@ -192,7 +196,15 @@ impl Grader {
     }
 
     /// A test of kind `script`.
-    pub(super) fn script(&mut self, problem: &Problem, code: &str, start: TestReport, script: &str, max_score: f64, fuel: u64) -> Result<TestReport> {
+    pub(super) fn script(
+        &mut self,
+        problem: &Problem,
+        code: &str,
+        start: TestReport,
+        script: &str,
+        max_score: f64,
+        fuel: u64,
+    ) -> Result<TestReport> {
         let mut request = vec![Value::str("script"), Value::str(script)];
         request.extend(self.context(problem, code));
         let (verdict, worst) = self.examine(request, fuel)?;
@@ -257,8 +269,16 @@ impl Grader {
         if let Some(known) = self.discovered.get(&key) {
             return Ok(known.clone());
         }
-        let reply = self.examiner_call(&encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)])), None)?;
-        let names: Vec<String> = reply.field("names").and_then(Value::items).unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_string).collect();
+        let reply =
+            self.examiner_call(&encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)])), None)?;
+        let names: Vec<String> = reply
+            .field("names")
+            .and_then(Value::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_string)
+            .collect();
         let found = match reply.field("error").or(reply.field("message")).and_then(Value::as_str) {
             Some(error) => Err(error.to_string()),
             None if names.is_empty() => Err("no test functions, classes or examples found".to_string()),
@@ -282,7 +302,8 @@ fn judge(report: TestReport, verdict: &Verdict, worst: Option<(Outcome, String, 
         "slow" => report.with(Outcome::Timeout, format!("test script: {}", verdict.message), ""),
         "broken" => report.with(Outcome::Crashed, format!("test script: {}", verdict.message), ""),
         _ => {
-            let (outcome, trace) = worst.map_or((Outcome::Exception, String::new()), |(outcome, _, trace)| (outcome, trace));
+            let (outcome, trace) =
+                worst.map_or((Outcome::Exception, String::new()), |(outcome, _, trace)| (outcome, trace));
             report.with(outcome, format!("test script: {}", verdict.message), &trace)
         }
     }

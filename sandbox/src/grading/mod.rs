@@ -89,7 +89,9 @@ impl Grader {
                     let run = self.lock().main(stdin, 1, fuel)?;
                     judge_output(start, &run, stdout, *matching, *tolerance, fuel)
                 }
-                (Loaded::Ready, TestKind::Script { script, max_score }) => self.script(problem, code, start, script, *max_score, fuel)?,
+                (Loaded::Ready, TestKind::Script { script, max_score }) => {
+                    self.script(problem, code, start, script, *max_score, fuel)?
+                }
                 (Loaded::Ready, TestKind::Unittest { .. }) => start,
             };
             tests.push(done);
@@ -100,7 +102,13 @@ impl Grader {
 }
 
 /// The value that the call gave, against the expected one.
-fn judge_call(start: TestReport, run: &Run, expected: &crate::value::Value, tolerance: Option<f64>, fuel: u64) -> TestReport {
+fn judge_call(
+    start: TestReport,
+    run: &Run,
+    expected: &crate::value::Value,
+    tolerance: Option<f64>,
+    fuel: u64,
+) -> TestReport {
     match (&run.ending, &run.value) {
         (Ending::Finished, Some(got)) if equal(got, expected, tolerance) => start.passed(),
         (Ending::Finished, Some(got)) => {
@@ -112,7 +120,11 @@ fn judge_call(start: TestReport, run: &Run, expected: &crate::value::Value, tole
             }
             start.wrong(format!("expected {expected_text}, got {got_text}"))
         }
-        (Ending::Exited(error), _) => start.with(Outcome::Exception, format!("{error} (the program ended before the call was answered)"), &run.trace),
+        (Ending::Exited(error), _) => start.with(
+            Outcome::Exception,
+            format!("{error} (the program ended before the call was answered)"),
+            &run.trace,
+        ),
         _ => start.failed(run, fuel),
     }
 }
@@ -190,3 +202,6 @@ pub(crate) fn clip(text: &str, limit: usize) -> String {
         None => text.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,9 @@ impl Run {
     pub fn read(bytes: &[u8]) -> Run {
         let broken = |reason: &str| Run::empty(Ending::Broken(reason.to_string()));
         let Ok(reply) = value::decode(bytes) else { return broken("no reply") };
-        let text = |name: &str, limit| reply.field(name).and_then(Value::as_str).map(|t| super::clip(t, limit)).unwrap_or_default();
+        let text = |name: &str, limit| {
+            reply.field(name).and_then(Value::as_str).map(|t| super::clip(t, limit)).unwrap_or_default()
+        };
         let raw = |name: &str| reply.field(name).and_then(Value::as_bytes).unwrap_or_default().to_vec();
         let error = text("error", ERROR_LIMIT);
         let ending = match reply.field("status").and_then(Value::as_str) {

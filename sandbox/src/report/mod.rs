@@ -117,7 +117,8 @@ pub struct TestLine<'r> {
 impl<'r> GradeLine<'r> {
     /// The line for a report.
     pub fn new(report: &'r Report, id: serde_json::Value, problem: &'r str, level: FeedbackLevel) -> GradeLine<'r> {
-        let tests = report.tests.iter().map(|t| TestLine { name: &t.name, outcome: t.outcome, message: &t.message }).collect();
+        let tests =
+            report.tests.iter().map(|t| TestLine { name: &t.name, outcome: t.outcome, message: &t.message }).collect();
         GradeLine {
             id,
             problem,

@@ -121,8 +121,12 @@ fn write_str(text: &str, out: &mut Limited) -> std::fmt::Result {
             '\r' => out.write_str("\\r")?,
             '\t' => out.write_str("\\t")?,
             c if c == quote => write!(out, "\\{c}")?,
-            c if (c as u32) < 0x20 || (0x7f..0xa1).contains(&(c as u32)) || c == '\u{ad}' => write!(out, "\\x{:02x}", c as u32)?,
-            c if matches!(c as u32, 0x2028 | 0x2029 | 0xfeff | 0x200b..=0x200f | 0xe000..=0xf8ff) => write!(out, "\\u{:04x}", c as u32)?,
+            c if (c as u32) < 0x20 || (0x7f..0xa1).contains(&(c as u32)) || c == '\u{ad}' => {
+                write!(out, "\\x{:02x}", c as u32)?
+            }
+            c if matches!(c as u32, 0x2028 | 0x2029 | 0xfeff | 0x200b..=0x200f | 0xe000..=0xf8ff) => {
+                write!(out, "\\u{:04x}", c as u32)?
+            }
             c => out.write_char(c)?,
         }
     }
@@ -154,9 +158,31 @@ mod tests {
     fn writes_what_python_writes() {
         // Each line is a literal whose repr is itself.
         for text in [
-            "None", "-5", "1.0", "-0.0", "1e+16", "1234567.125", "0.0001", "1e-05", "1.5e-07", "5e-324", "inf", "nan", "2j", "(1+2j)",
-            "(-1.5-2j)", "'it\\'s \"x\"'", "\"it's\"", "'a\\n\\t\\\\\\x00é'", "b'a\\xff\\''", "[1, [2, ()], (3,)]", "{'a': {1}, 2: set()}",
-            "frozenset({1})", "range(0, 3)", "range(5, 1, -2)", "123456789012345678901234567890",
+            "None",
+            "-5",
+            "1.0",
+            "-0.0",
+            "1e+16",
+            "1234567.125",
+            "0.0001",
+            "1e-05",
+            "1.5e-07",
+            "5e-324",
+            "inf",
+            "nan",
+            "2j",
+            "(1+2j)",
+            "(-1.5-2j)",
+            "'it\\'s \"x\"'",
+            "\"it's\"",
+            "'a\\n\\t\\\\\\x00é'",
+            "b'a\\xff\\''",
+            "[1, [2, ()], (3,)]",
+            "{'a': {1}, 2: set()}",
+            "frozenset({1})",
+            "range(0, 3)",
+            "range(5, 1, -2)",
+            "123456789012345678901234567890",
         ] {
             let text = text.replace("b'a\\xff\\''", "b\"a\\xff'\"");
             assert_eq!(Value::literal(&text).unwrap().repr(200), text);

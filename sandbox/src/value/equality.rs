@@ -25,14 +25,17 @@ fn near(left: &Value, right: &Value, tolerance: f64) -> bool {
         (Value::Set(a) | Value::FrozenSet(a), Value::Set(b) | Value::FrozenSet(b)) => {
             equal(left, right, None)
                 || match (sorted_numbers(a), sorted_numbers(b)) {
-                    (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= tolerance),
+                    (Some(a), Some(b)) => {
+                        a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= tolerance)
+                    }
                     _ => false,
                 }
         }
         (Value::Dict(a), Value::Dict(b)) => {
             let key = |pair: &(Value, Value)| canonical(&pair.0);
             let find = |k: &Option<Vec<u8>>| b.iter().find(|pair| k.is_some() && key(pair) == *k);
-            a.len() == b.len() && a.iter().all(|pair| find(&key(pair)).is_some_and(|other| near(&pair.1, &other.1, tolerance)))
+            a.len() == b.len()
+                && a.iter().all(|pair| find(&key(pair)).is_some_and(|other| near(&pair.1, &other.1, tolerance)))
         }
         _ => {
             equal(left, right, None)
@@ -198,7 +201,9 @@ mod tests {
         assert!(!eq("[1]", "(1,)") && !eq("'1'", "1") && !eq("b'a'", "'a'") && !eq("None", "False"));
         assert!(eq("{1, 2.0}", "{2, 1}") && eq("{1: [2], 'a': {3}}", "{'a': {3.0}, True: [2]}"));
         assert!(!eq("{1: 2}", "{1: 2, 2: 2}") && !eq("[1, 2]", "[2, 1]") && eq("frozenset({1})", "{1}"));
-        assert!(eq("range(0)", "range(5, 1)") && eq("range(0, 3, 2)", "range(0, 4, 2)") && !eq("range(3)", "[0, 1, 2]"));
+        assert!(
+            eq("range(0)", "range(5, 1)") && eq("range(0, 3, 2)", "range(0, 4, 2)") && !eq("range(3)", "[0, 1, 2]")
+        );
     }
 
     #[test]
@@ -211,7 +216,13 @@ mod tests {
 
     #[test]
     fn an_object_equals_nothing() {
-        let object = super::super::Opaque { handle: 1, type_name: "E".into(), text: "1".into(), kind: "object".into(), detail: vec![] };
+        let object = super::super::Opaque {
+            handle: 1,
+            type_name: "E".into(),
+            text: "1".into(),
+            kind: "object".into(),
+            detail: vec![],
+        };
         let value = Value::List(vec![Value::Opaque(object)]);
         assert!(!equal(&value, &value, None) && !equal(&value, &value, Some(1e9)));
     }
@@ -237,9 +248,10 @@ mod tests {
                     (Value::Tuple(a), Value::Tuple(b))
                 }),
                 many.prop_map(|v| {
-                    let keyed = v.into_iter().enumerate().map(|(i, (a, b))| {
-                        ((Value::int(i as i64), a), (Value::Float(i as f64), b))
-                    });
+                    let keyed = v
+                        .into_iter()
+                        .enumerate()
+                        .map(|(i, (a, b))| ((Value::int(i as i64), a), (Value::Float(i as f64), b)));
                     let (a, mut b): (Vec<_>, Vec<_>) = keyed.unzip();
                     b.reverse();
                     (Value::Dict(a), Value::Dict(b))

@@ -333,7 +333,9 @@ impl<'t> Parser<'t> {
         let value = match (function, arguments.as_slice()) {
             ("set", []) => Some(Value::Set(Vec::new())),
             ("frozenset", []) => Some(Value::FrozenSet(Vec::new())),
-            ("set", [Value::List(items) | Value::Tuple(items) | Value::Set(items)]) => Some(Value::Set(self.unique(items.clone())?)),
+            ("set", [Value::List(items) | Value::Tuple(items) | Value::Set(items)]) => {
+                Some(Value::Set(self.unique(items.clone())?))
+            }
             ("frozenset", [Value::List(items) | Value::Tuple(items) | Value::Set(items)]) => {
                 Some(Value::FrozenSet(self.unique(items.clone())?))
             }
@@ -344,7 +346,9 @@ impl<'t> Parser<'t> {
                 number => number.parse().ok().map(Value::Float),
             },
             ("range", [Value::Int(stop)]) => Some(Value::Range(Integer::from(0), stop.clone(), Integer::from(1))),
-            ("range", [Value::Int(start), Value::Int(stop)]) => Some(Value::Range(start.clone(), stop.clone(), Integer::from(1))),
+            ("range", [Value::Int(start), Value::Int(stop)]) => {
+                Some(Value::Range(start.clone(), stop.clone(), Integer::from(1)))
+            }
             ("range", [Value::Int(start), Value::Int(stop), Value::Int(step)]) if step.to_i64() != Some(0) => {
                 Some(Value::Range(start.clone(), stop.clone(), step.clone()))
             }
@@ -513,11 +517,19 @@ mod tests {
         assert_eq!(repr(" [1, -2.5, 0x_ff, 1_000, 0b11, 0o17, 00] # end"), "[1, -2.5, 255, 1000, 3, 15, 0]");
         assert_eq!(repr("1, 'a' \"b\"\n,"), "(1, 'ab')");
         assert_eq!(repr("(1)"), "1");
-        assert_eq!(repr(r"('\x41\u00e9\101\n\q', r'\n', b'\xff\0', '''a
-b''')"), r"('Aé\x41\n\\q', '\\n', b'\xff\x00', 'a\nb')".replace(r"\x41", "A"));
+        assert_eq!(
+            repr(
+                r"('\x41\u00e9\101\n\q', r'\n', b'\xff\0', '''a
+b''')"
+            ),
+            r"('Aé\x41\n\\q', '\\n', b'\xff\x00', 'a\nb')".replace(r"\x41", "A")
+        );
         assert_eq!(repr("{1: 2, True: 3, 'k': {1, 1.0, 2}}"), "{1: 3, 'k': {1, 2}}");
         assert_eq!(repr("-1-2j, 3j, +4, --5, ..."), "((-1-2j), 3j, 4, 5, Ellipsis)");
-        assert_eq!(repr("float('-inf'), set(), frozenset([1, 1]), range(2), nan"), "(-inf, set(), frozenset({1}), range(0, 2), nan)");
+        assert_eq!(
+            repr("float('-inf'), set(), frozenset([1, 1]), range(2), nan"),
+            "(-inf, set(), frozenset({1}), range(0, 2), nan)"
+        );
     }
 
     #[test]

@@ -193,7 +193,10 @@ mod tests {
     fn reads_what_cpython_writes() {
         // marshal.dumps((1, -2**40, 1.5, 'é', b'x', [None, True], {'a': ...}, {3}), 2)
         let bytes = b"(\x08\0\0\0i\x01\0\0\0l\xfd\xff\xff\xff\0\0\0\0\0\x04g\0\0\0\0\0\0\xf8?u\x02\0\0\0\xc3\xa9s\x01\0\0\0x[\x02\0\0\0NT{u\x01\0\0\0a.0<\x01\0\0\0i\x03\0\0\0";
-        assert_eq!(decode(bytes).unwrap().repr(200), "(1, -1099511627776, 1.5, 'é', b'x', [None, True], {'a': Ellipsis}, {3})");
+        assert_eq!(
+            decode(bytes).unwrap().repr(200),
+            "(1, -1099511627776, 1.5, 'é', b'x', [None, True], {'a': Ellipsis}, {3})"
+        );
         assert_eq!(encode(&decode(bytes).unwrap()), bytes);
     }
 
@@ -205,7 +208,8 @@ mod tests {
         assert_eq!(decode(b"NN").unwrap_err(), MarshalError::Trailing(1));
         assert_eq!(decode(b"c").unwrap_err(), MarshalError::Unknown(b'c'));
         let deep: Vec<u8> = b"(\x01\0\0\0".iter().copied().cycle().take(5 * 5000).collect();
-        let on_a_grading_stack = std::thread::Builder::new().stack_size(64 << 20).spawn(move || decode(&deep).unwrap_err());
+        let on_a_grading_stack =
+            std::thread::Builder::new().stack_size(64 << 20).spawn(move || decode(&deep).unwrap_err());
         assert_eq!(on_a_grading_stack.unwrap().join().unwrap(), MarshalError::Depth);
     }
 

@@ -73,7 +73,9 @@ pub fn to_message(value: &Value) -> Vec<u8> {
 fn is_plain(value: &Value) -> bool {
     match value {
         Value::Range(..) | Value::Opaque(_) => false,
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => items.iter().all(is_plain),
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
+            items.iter().all(is_plain)
+        }
         Value::Dict(pairs) => pairs.iter().all(|(k, v)| is_plain(k) && is_plain(v)),
         _ => true,
     }
@@ -113,7 +115,8 @@ mod tests {
 
     #[test]
     fn ranges_and_objects_cross_in_tree_form() {
-        let object = Opaque { handle: 4, type_name: "P".into(), text: "<P>".into(), kind: "object".into(), detail: vec![] };
+        let object =
+            Opaque { handle: 4, type_name: "P".into(), text: "<P>".into(), kind: "object".into(), detail: vec![] };
         let range = Value::Range(Integer::from(0), Integer::from(9), Integer::from(2));
         let value = Value::List(vec![Value::Dict(vec![(Value::int(1), range)]), Value::Opaque(object)]);
         let back = from_message(&to_message(&value)).unwrap();
@@ -124,6 +127,9 @@ mod tests {
     #[test]
     fn other_forms_are_refused() {
         assert_eq!(from_message(b"i\x01\0\0\0").unwrap_err(), MessageError::Form);
-        assert_eq!(from_message(&encode(&Value::Tuple(vec![Value::int(1), Value::str("v")]))).unwrap_err(), MessageError::Form);
+        assert_eq!(
+            from_message(&encode(&Value::Tuple(vec![Value::int(1), Value::str("v")]))).unwrap_err(),
+            MessageError::Form
+        );
     }
 }

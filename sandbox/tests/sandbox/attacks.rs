@@ -22,7 +22,13 @@ fn attack(code: &str) -> Vec<Outcome> {
     }
     assert_eq!(report.grade, 0.0);
     // Nothing is left for the next submission.
-    let next = grade(&problem_with(json!([{"call": "f(20)", "expect": "10946"}, {"stdin": "x", "stdout": "x 3.0"}])), &format!("import math, random\ndef f(n):\n    return 1 if n < 2 else f(n - 1) + f(n - 2)\nif __name__ == '__main__':\n    print(input(), math.sqrt(len([1, 2, 3] * 3)))\n# {}\n", blake3ish(code)));
+    let next = grade(
+        &problem_with(json!([{"call": "f(20)", "expect": "10946"}, {"stdin": "x", "stdout": "x 3.0"}])),
+        &format!(
+            "import math, random\ndef f(n):\n    return 1 if n < 2 else f(n - 1) + f(n - 2)\nif __name__ == '__main__':\n    print(input(), math.sqrt(len([1, 2, 3] * 3)))\n# {}\n",
+            blake3ish(code)
+        ),
+    );
     assert_eq!(outcomes(&next), [Passed, Passed], "the next submission suffers from:\n{code}");
     outcomes(&report)
 }
@@ -59,7 +65,9 @@ fn patched_builtins_and_modules() {
 
 #[test]
 fn shadowing_the_names_that_a_test_uses() {
-    let problem = problem_with(json!([{"unittest": "def test_f():\n    assert abs(f(2) - 4) < 0.001\n    assert len(f(2) * [0]) == 4\n"}]));
+    let problem = problem_with(
+        json!([{"unittest": "def test_f():\n    assert abs(f(2) - 4) < 0.001\n    assert len(f(2) * [0]) == 4\n"}]),
+    );
     let code = "def abs(x): return 0\ndef len(x): return 4\ndef __novice_compare__(*a): pass\ndef isinstance(*a): return True\ndef f(x): return 1\n";
     assert_eq!(outcomes(&grade(&problem, code)), [WrongAnswer]);
 }
@@ -118,8 +126,23 @@ fn replaced_streams_and_traces() {
 #[test]
 fn lying_in_the_instances_own_protocol() {
     // Replies that are not what was asked for, from code that found the harness.
-    let patch = |reply: &str| format!("import sys, marshal\nentry = sys.modules['novice_guest.entry']\nreal = marshal.dumps\nclass M:\n    loads = staticmethod(marshal.loads)\n    dumps = staticmethod(lambda *a: {reply})\nentry.marshal = M\ndef f(x): return 1\n");
-    for reply in ["b''", "b'N'", "b'passed'", "b'(\\xff\\xff\\xff\\x7f'", "real({'status': 'passed', 'score': 100.0, 'earned': 1.0}, 2)", "b'[\\x01\\0\\0\\0' * 3000", "None", "'text'", "b'x' * (80 << 20)", "real({'status': 'ok', 'value': b'(\\x02\\0\\0\\0i\\x00\\0\\0\\0c' + b'A' * 300}, 2)"] {
+    let patch = |reply: &str| {
+        format!(
+            "import sys, marshal\nentry = sys.modules['novice_guest.entry']\nreal = marshal.dumps\nclass M:\n    loads = staticmethod(marshal.loads)\n    dumps = staticmethod(lambda *a: {reply})\nentry.marshal = M\ndef f(x): return 1\n"
+        )
+    };
+    for reply in [
+        "b''",
+        "b'N'",
+        "b'passed'",
+        "b'(\\xff\\xff\\xff\\x7f'",
+        "real({'status': 'passed', 'score': 100.0, 'earned': 1.0}, 2)",
+        "b'[\\x01\\0\\0\\0' * 3000",
+        "None",
+        "'text'",
+        "b'x' * (80 << 20)",
+        "real({'status': 'ok', 'value': b'(\\x02\\0\\0\\0i\\x00\\0\\0\\0c' + b'A' * 300}, 2)",
+    ] {
         for outcome in attack(&patch(reply)) {
             assert!(outcome >= WrongAnswer, "{reply} {outcome}");
         }
@@ -133,7 +156,10 @@ fn reaching_for_the_host() {
         ("import os\nprint(os.listdir('/'))\n", Exception),
         ("import os\nfd = os.open('/etc/hostname', os.O_RDONLY)\n", Exception),
         ("import socket\ns = socket.socket()\n", Forbidden),
-        ("import socket\ntry:\n    socket.create_connection(('127.0.0.1', 80))\nexcept BaseException:\n    pass\n", Forbidden),
+        (
+            "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 80))\nexcept BaseException:\n    pass\n",
+            Forbidden,
+        ),
         ("import urllib.request\nurllib.request.urlopen('http://127.0.0.1/')\n", Forbidden),
         ("import subprocess\nsubprocess.run(['ls'])\n", Exception),
         ("import os\nos.fork()\n", Exception),
@@ -160,13 +186,19 @@ fn bombs() {
         ("x = []\nwhile True: x.append('a' * 10 ** 6)\n", vec![OutOfMemory]),
         ("x = 'a' * 2 ** 30\n", vec![OutOfMemory]),
         ("def g(n): return g(n + 1)\ng(0)\n", vec![Exception]),
-        ("import sys\nsys.setrecursionlimit(10 ** 8)\ndef g(n): return g(n + 1)\ng(0)\n", vec![Crashed, Timeout, OutOfMemory, Exception]),
-        ("x = []\nfor _ in range(10 ** 5): x = [x]\nrepr(x)\n", vec![Crashed, Exception]),
+        (
+            "import sys\nsys.setrecursionlimit(10 ** 8)\ndef g(n): return g(n + 1)\ng(0)\n",
+            vec![Crashed, Timeout, OutOfMemory, Exception],
+        ),
+        ("x = []\nfor _ in range(10 ** 5): x = [x]\nrepr(x)\n", vec![Crashed, Exception, Timeout]),
         ("import json\njson.loads('[' * 200000)\n", vec![Crashed, Exception]),
         ("x = '(' * 100000\neval(x)\n", vec![Exception, OutOfMemory, Crashed]),
         ("while True: print('x')\n", vec![OutputLimit]),
         ("import os\nwhile True: os.write(1, b'x' * 1000)\n", vec![OutputLimit, Timeout]),
-        ("import zlib\nzlib.decompress(zlib.compress(b'0' * 10 ** 7) * 1)\nx = zlib.decompress(zlib.compress(bytes(1 << 26)), bufsize=1 << 30)\n", vec![OutOfMemory, Timeout]),
+        (
+            "import zlib\nzlib.decompress(zlib.compress(b'0' * 10 ** 7) * 1)\nx = zlib.decompress(zlib.compress(bytes(1 << 26)), bufsize=1 << 30)\n",
+            vec![OutOfMemory, Timeout],
+        ),
         ("import itertools\nlist(itertools.count())\n", vec![OutOfMemory, Timeout]),
         ("import sys\nsys.set_int_max_str_digits(0)\nprint(len(str(7 ** 10 ** 7)))\n", vec![Timeout, OutOfMemory]),
         ("class A:\n    def __del__(self): A()\nA()\n", vec![Timeout, OutOfMemory, Exception, Crashed, WrongAnswer]),
@@ -180,14 +212,23 @@ fn bombs() {
 fn returned_values_that_hurt() {
     for (code, expected) in [
         ("def f(x):\n    a = []\n    a.append(a)\n    return a\n", vec![WrongAnswer]),
-        ("def f(x):\n    a = []\n    for _ in range(100000): a = [a]\n    return a\n", vec![WrongAnswer, Crashed, Exception]),
+        (
+            "def f(x):\n    a = []\n    for _ in range(100000): a = [a]\n    return a\n",
+            vec![WrongAnswer, Crashed, Exception],
+        ),
         ("def f(x): return list(range(10 ** 6))\n", vec![WrongAnswer, Timeout]),
         ("def f(x): return 10 ** 10000\n", vec![WrongAnswer]),
         ("class R:\n    def __repr__(self):\n        while True: pass\ndef f(x): return R()\n", vec![Timeout]),
         ("class R:\n    def __repr__(self): return 'x' * 10 ** 7\ndef f(x): return R()\n", vec![WrongAnswer]),
-        ("class R(dict):\n    def items(self): return 7\n    def __iter__(self): raise ValueError('no')\ndef f(x): return R(a=1)\n", vec![WrongAnswer, Exception]),
+        (
+            "class R(dict):\n    def items(self): return 7\n    def __iter__(self): raise ValueError('no')\ndef f(x): return R(a=1)\n",
+            vec![WrongAnswer, Exception],
+        ),
         ("def f(x):\n    while True:\n        yield 1\n", vec![WrongAnswer]),
-        ("class M(type):\n    def __instancecheck__(cls, x): return True\n    def __eq__(cls, other): return True\n    __hash__ = type.__hash__\nclass C(metaclass=M): pass\ndef f(x): return C\n", vec![WrongAnswer]),
+        (
+            "class M(type):\n    def __instancecheck__(cls, x): return True\n    def __eq__(cls, other): return True\n    __hash__ = type.__hash__\nclass C(metaclass=M): pass\ndef f(x): return C\n",
+            vec![WrongAnswer],
+        ),
     ] {
         let found = attack(code);
         assert!(expected.contains(&found[0]) && expected.contains(&found[3]), "{code} {found:?}");

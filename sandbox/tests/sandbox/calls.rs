@@ -93,9 +93,13 @@ fn one_endless_test_costs_only_its_own_points() {
 
 #[test]
 fn programs_that_end_before_the_call() {
-    let report = grade(&problem_with(json!([{"call": "f()", "expect": "1"}])), "import sys\nsys.exit(0)\ndef f():\n    return 1\n");
+    let report = grade(
+        &problem_with(json!([{"call": "f()", "expect": "1"}])),
+        "import sys\nsys.exit(0)\ndef f():\n    return 1\n",
+    );
     assert_eq!(report.verdict, Exception);
     assert!(message(&report).starts_with("SystemExit: 0 (the program ended"), "{}", message(&report));
-    let report = grade(&problem_with(json!([{"call": "f()", "expect": "1"}])), "x = input('name? ')\ndef f():\n    return 1\n");
+    let report =
+        grade(&problem_with(json!([{"call": "f()", "expect": "1"}])), "x = input('name? ')\ndef f():\n    return 1\n");
     assert_eq!(message(&report), "EOFError: EOF when reading a line");
 }

@@ -12,12 +12,18 @@ fn the_json_of_a_graded_submission() {
     let line = report.to_json(json!("s1"), &problem.id, FeedbackLevel::Full);
     assert_eq!(line["verdict"], "wrong_answer");
     assert_eq!(line["grade"], 50.0);
-    assert_eq!(line["tests"], json!([{"name": "f(2)", "outcome": "passed", "message": ""}, {"name": "f(3)", "outcome": "wrong_answer", "message": "expected 9, got 5"}]));
+    assert_eq!(
+        line["tests"],
+        json!([{"name": "f(2)", "outcome": "passed", "message": ""}, {"name": "f(3)", "outcome": "wrong_answer", "message": "expected 9, got 5"}])
+    );
     assert_eq!(line["feedback"], "Grade: 50\n1 of 2 tests passed: 1 × wrong answer.\n- f(3): expected 9, got 5");
 }
 
 #[test]
 fn a_pool_needs_threads_and_instances() {
     assert!(Pool::new(engine(), 0).is_err());
-    assert_eq!(Pool::new(engine(), 99).err().unwrap().to_string(), "threads is 99, expected 1 to half of max_instances");
+    assert_eq!(
+        Pool::new(engine(), 99).err().unwrap().to_string(),
+        "threads is 99, expected 1 to half of max_instances"
+    );
 }

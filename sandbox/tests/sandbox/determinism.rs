@@ -15,7 +15,9 @@ fn curious(pool: &Pool) -> Report {
 #[test]
 fn time_entropy_and_hash_order_are_the_same_everywhere() {
     let plain = EngineOptions { cached_reports: 0, ..options() };
-    let pools: Vec<Pool> = [true, false].map(|reset| Pool::new(Engine::open(&EngineOptions { reset, ..plain.clone() }).unwrap(), 2).unwrap()).into();
+    let pools: Vec<Pool> = [true, false]
+        .map(|reset| Pool::new(Engine::open(&EngineOptions { reset, ..plain.clone() }).unwrap(), 2).unwrap())
+        .into();
     let first = curious(&pools[0]);
     assert_eq!(first.verdict, novice_sandbox::Outcome::WrongAnswer, "{:?}", first.tests);
     for pool in &pools {
@@ -88,7 +90,11 @@ fn damaged_machine_code_is_rebuilt_and_an_unusable_folder_is_no_error() {
     assert!(Engine::open(&settings).unwrap().from_cache());
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
-    let code = std::fs::read_dir(&cache).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().unwrap() == "cwasm").unwrap();
+    let code = std::fs::read_dir(&cache)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().unwrap() == "cwasm")
+        .unwrap();
     let mut bytes = std::fs::read(&code).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -22,7 +22,9 @@ joined')"#,
         "set()",
     ];
     for literal in literals {
-        let problem = problem_with(json!([{"call": format!("__import__('ast').literal_eval({})", Value::str(literal).repr(10_000)), "expect": literal}]));
+        let problem = problem_with(
+            json!([{"call": format!("__import__('ast').literal_eval({})", Value::str(literal).repr(10_000)), "expect": literal}]),
+        );
         let report = grade(&problem, "");
         assert_eq!(report.grade, 100.0, "{literal}: {}", report.tests[0].message);
         // And what Python prints for it reads back as the same.
@@ -33,8 +35,24 @@ joined')"#,
 
 #[test]
 fn reprs_are_pythons() {
-    for literal in ["1.5", "1e16", "1e-5", "123456789012345.6", "-0.0", "(1+2j)", "'it\\'s'", "\"it's\"", "'\\t\\x7f\\xa0é'", "{1: (2,)}", "b'\\'\"'", "1e22", "9007199254740993.0"] {
-        let problem = problem_with(json!([{"call": format!("repr({literal})"), "expect": Value::str(Value::literal(literal).unwrap().repr(1000)).repr(1000)}]));
+    for literal in [
+        "1.5",
+        "1e16",
+        "1e-5",
+        "123456789012345.6",
+        "-0.0",
+        "(1+2j)",
+        "'it\\'s'",
+        "\"it's\"",
+        "'\\t\\x7f\\xa0é'",
+        "{1: (2,)}",
+        "b'\\'\"'",
+        "1e22",
+        "9007199254740993.0",
+    ] {
+        let problem = problem_with(
+            json!([{"call": format!("repr({literal})"), "expect": Value::str(Value::literal(literal).unwrap().repr(1000)).repr(1000)}]),
+        );
         let report = grade(&problem, "");
         assert_eq!(report.grade, 100.0, "{literal}: {}", report.tests[0].message);
     }

@@ -23,7 +23,10 @@ fn main_guard_runs_and_exit_is_no_error() {
 fn reading_beyond_the_input_raises() {
     let report = grade(&problem_with(json!([{"stdin": "1\n", "stdout": "1"}])), "print(input())\nprint(input())\n");
     assert_eq!((report.verdict, message(&report)), (Exception, "EOFError: EOF when reading a line"));
-    assert_eq!(report.tests[0].trace, "Traceback (most recent call last):\n  File \"program.py\", line 2, in <module>\n    print(input())\nEOFError: EOF when reading a line\n");
+    assert_eq!(
+        report.tests[0].trace,
+        "Traceback (most recent call last):\n  File \"program.py\", line 2, in <module>\n    print(input())\nEOFError: EOF when reading a line\n"
+    );
 }
 
 #[test]

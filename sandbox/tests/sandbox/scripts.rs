@@ -39,12 +39,15 @@ fn a_right_program_gets_all_points() {
     let report = script(SUM, "a = int(input('a? '))\nb = int(input('b? '))\nprint(a + b)\n");
     assert_eq!(report.verdict, Passed, "{}", message(&report));
     assert_eq!(report.grade, 100.0);
-    assert!(report.tests[0].output.contains("Test 2: CORRECT") && report.tests[0].output.contains("Unit Test Returned: 100"));
+    assert!(
+        report.tests[0].output.contains("Test 2: CORRECT")
+            && report.tests[0].output.contains("Unit Test Returned: 100")
+    );
 }
 
 #[test]
 fn partial_scores_stay_fractional() {
-    let code = "a = int(input())\nb = int(input())\nprint(a + b if a > 50 else 0)\n";
+    let code = "a = int(input())\nb = int(input())\nprint(a + b if a < 50 else 0)\n";
     let report = script(SUM, code);
     assert_eq!(report.verdict, WrongAnswer);
     assert_eq!(report.grade, 66.66666666666667, "{}", report.tests[0].output);
@@ -58,7 +61,31 @@ fn exceptions_of_the_program_reach_script_and_report() {
     let report = script(SUM, "a = int(input())\nprint(a / 0)\n");
     assert_eq!((report.verdict, report.grade), (Exception, 0.0));
     assert_eq!(message(&report), "0 of 100 points; ZeroDivisionError: division by zero");
-    insta::assert_snapshot!(report.feedback(FeedbackLevel::Full), @"");
+    insta::assert_snapshot!(report.feedback(FeedbackLevel::Full), @r#"
+    Grade: 0
+    0 of 1 tests passed: 1 × exception.
+    - test 1: 0 of 100 points; ZeroDivisionError: division by zero
+
+    Error Occurred:
+    Traceback (most recent call last):
+      File "program.py", line 2, in <module>
+        print(a / 0)
+    ZeroDivisionError: division by zero
+
+    Feedback:
+    Test 0: INCORRECT (expected 97)
+    Error Occurred:
+    (the same traceback)
+
+    Feedback:
+    Test 1: INCORRECT (expected 99)
+    Error Occurred:
+    (the same traceback)
+
+    Feedback:
+    Test 2: INCORRECT (expected 68)
+    Unit Test Returned: 0
+    "#);
 }
 
 #[test]
@@ -101,7 +128,10 @@ def test_passed():
 "#;
     let report = script(helpers, "print('hi')\n");
     assert_eq!(report.verdict, Passed, "{} {}", message(&report), report.tests[0].output);
-    assert!(report.tests[0].output.contains("styled!") && report.tests[0].output.contains("Line 2: INCORRECT (Expected: 'c')"));
+    assert!(
+        report.tests[0].output.contains("styled!")
+            && report.tests[0].output.contains("Line 2: INCORRECT (Expected: 'c')")
+    );
 }
 
 #[test]
@@ -132,9 +162,18 @@ def test_passed():
 
 #[test]
 fn a_broken_script_is_not_blamed_on_the_program() {
-    assert_eq!(message(&script("def test_passed(:\n", "x = 1")), "test script: SyntaxError: invalid syntax (line 1 of the test script)");
-    assert_eq!(message(&script("x = 1\n", "x = 1")), "test script: NameError: the test script defines no test_passed()");
-    assert_eq!(message(&script("def test_passed():\n    return [][1]\n", "x = 1")), "test script: IndexError: list index out of range (line 2 of the test script)");
+    assert_eq!(
+        message(&script("def test_passed(:\n", "x = 1")),
+        "test script: SyntaxError: invalid syntax (line 1 of the test script)"
+    );
+    assert_eq!(
+        message(&script("x = 1\n", "x = 1")),
+        "test script: NameError: the test script defines no test_passed()"
+    );
+    assert_eq!(
+        message(&script("def test_passed():\n    return [][1]\n", "x = 1")),
+        "test script: IndexError: list index out of range (line 2 of the test script)"
+    );
     let endless = script("def test_passed():\n    while True: pass\n", "x = 1");
     assert_eq!((endless.verdict, message(&endless)), (Timeout, "test script: the time limit was reached"));
 }
@@ -142,5 +181,8 @@ fn a_broken_script_is_not_blamed_on_the_program() {
 #[test]
 fn a_program_that_is_not_python_gets_one_outcome() {
     let report = script(SUM, "print('hi'\n");
-    assert_eq!((report.verdict, report.grade, message(&report)), (SyntaxError, 0.0, "SyntaxError: '(' was never closed"));
+    assert_eq!(
+        (report.verdict, report.grade, message(&report)),
+        (SyntaxError, 0.0, "SyntaxError: '(' was never closed")
+    );
 }

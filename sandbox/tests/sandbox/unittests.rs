@@ -22,7 +22,16 @@ fn plain_assert_functions_tell_both_sides() {
     assert_eq!(names(&report), ["test_zero", "test_two", "test_order", "test_message", "test_missing"]);
     assert_eq!(outcomes(&report), [Passed, WrongAnswer, WrongAnswer, WrongAnswer, Exception]);
     let messages: Vec<&str> = report.tests.iter().map(|t| t.message.as_str()).collect();
-    assert_eq!(messages, ["", "area(2): expected 13, got 12", "not true: area(2) < 5 (12 < 5)", "one", "test script: NameError: name 'volume' is not defined (line 10 of the test script)"]);
+    assert_eq!(
+        messages,
+        [
+            "",
+            "area(2): expected 13, got 12",
+            "not true: area(2) < 5 (12 < 5)",
+            "one",
+            "test script: NameError: name 'volume' is not defined (line 10 of the test script)"
+        ]
+    );
     assert_eq!(report.grade, 20.0);
 }
 
@@ -73,7 +82,8 @@ if __name__ == '__main__':
     unittest.main()
 "#;
     let report = unit(source, CODE);
-    let wrong: Vec<(&str, &str)> = report.tests.iter().filter(|t| t.outcome != Passed).map(|t| (t.name.as_str(), t.message.as_str())).collect();
+    let wrong: Vec<(&str, &str)> =
+        report.tests.iter().filter(|t| t.outcome != Passed).map(|t| (t.name.as_str(), t.message.as_str())).collect();
     assert_eq!(
         wrong,
         [
@@ -129,11 +139,18 @@ def test_reads_stdin():
 
 #[test]
 fn an_import_that_fails_is_the_programs_exception() {
-    let report = unit("from program import area\ndef test_a():\n    assert area(1) == 3\n", "def area(r):\n    return 3\nprint(1 / 0)\n");
+    let report = unit(
+        "from program import area\ndef test_a():\n    assert area(1) == 3\n",
+        "def area(r):\n    return 3\nprint(1 / 0)\n",
+    );
     assert_eq!((report.verdict, message(&report)), (Exception, "ZeroDivisionError: division by zero"));
     let report = unit("from program import volume\ndef test_a():\n    assert volume(1) == 3\n", "x = 1\n");
     assert_eq!(report.verdict, Exception);
-    assert!(message(&report).starts_with("test script: ImportError: cannot import name 'volume'"), "{}", message(&report));
+    assert!(
+        message(&report).starts_with("test script: ImportError: cannot import name 'volume'"),
+        "{}",
+        message(&report)
+    );
 }
 
 #[test]

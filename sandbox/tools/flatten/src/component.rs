@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentTypeRef, ExternalKind, Instance, Parser,
-    Payload,
+    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentTypeRef, ExternalKind,
+    Instance, Parser, Payload,
 };
 
 use crate::core::{self, Module};
@@ -57,7 +57,9 @@ pub fn parse(bytes: &[u8]) -> Result<Component<'_>> {
         match payload? {
             Payload::ModuleSection { unchecked_range: range, .. } => {
                 if depth == 0 {
-                    let Some(module) = bytes.get(range.start as usize..range.end as usize) else { bail!("truncated module") };
+                    let Some(module) = bytes.get(range.start as usize..range.end as usize) else {
+                        bail!("truncated module")
+                    };
                     component.modules.push(core::parse(module)?);
                 }
                 depth += 1;
@@ -139,7 +141,9 @@ impl<'a> Component<'a> {
     fn alias(&mut self, alias: ComponentAlias<'a>) -> Result<()> {
         match alias {
             ComponentAlias::InstanceExport { kind, instance_index, name } => {
-                let Some(interface) = self.component_instances.get(instance_index as usize) else { bail!("bad instance index") };
+                let Some(interface) = self.component_instances.get(instance_index as usize) else {
+                    bail!("bad instance index")
+                };
                 let item = (interface.clone(), name.to_string());
                 match kind {
                     ComponentExternalKind::Func => self.component_functions.push(item),
@@ -165,7 +169,9 @@ impl<'a> Component<'a> {
     fn canonical(&mut self, function: CanonicalFunction) -> Result<()> {
         match function {
             CanonicalFunction::Lower { func_index, options } => {
-                let Some((interface, name)) = self.component_functions.get(func_index as usize) else { bail!("bad function index") };
+                let Some((interface, name)) = self.component_functions.get(func_index as usize) else {
+                    bail!("bad function index")
+                };
                 let realloc = options.iter().find_map(|option| match option {
                     CanonicalOption::Realloc(index) => Some(*index),
                     _ => None,
@@ -173,7 +179,9 @@ impl<'a> Component<'a> {
                 self.functions.push(CoreFunction::Host { interface: interface.clone(), name: name.clone(), realloc });
             }
             CanonicalFunction::ResourceDrop { resource } => {
-                let Some((interface, name)) = self.component_types.get(resource as usize) else { bail!("bad type index") };
+                let Some((interface, name)) = self.component_types.get(resource as usize) else {
+                    bail!("bad type index")
+                };
                 let name = format!("[resource-drop]{name}");
                 self.functions.push(CoreFunction::Host { interface: interface.clone(), name, realloc: None });
             }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail};
 use wasmparser::{
-    Data, Element, ExternalKind, FuncType, FunctionBody, Global, Import, KnownCustom, MemoryType, Name, Parser, Payload, TableType,
-    TypeRef,
+    Data, Element, ExternalKind, FuncType, FunctionBody, Global, Import, KnownCustom, MemoryType, Name, Parser,
+    Payload, TableType, TypeRef,
 };
 
 /// The sections of a core module that matter here, in their own index spaces.

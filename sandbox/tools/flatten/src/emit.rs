@@ -194,7 +194,8 @@ impl Sections {
             let items = we::Elements::Functions(functions.into());
             match &element.kind {
                 ElementKind::Active { table_index, offset_expr } => {
-                    let offset = constant(offset_expr, &self.known, map)?.context("an element offset is not constant")?;
+                    let offset =
+                        constant(offset_expr, &self.known, map)?.context("an element offset is not constant")?;
                     let table = map.tables[table_index.unwrap_or(0) as usize];
                     let table = (table != 0).then_some(table);
                     self.elements.active(table, &we::ConstExpr::i32_const(offset), items);

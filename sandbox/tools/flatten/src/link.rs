@@ -67,13 +67,16 @@ fn resolve(component: &Component, mut instance: u32, mut name: String) -> Result
                 return Ok(Item::Of { instance: instance as usize, kind, index });
             }
             CoreInstance::Exports(exports) => {
-                let (kind, index) =
-                    *exports.get(name.as_str()).with_context(|| format!("core instance {instance} does not hold {name}"))?;
+                let (kind, index) = *exports
+                    .get(name.as_str())
+                    .with_context(|| format!("core instance {instance} does not hold {name}"))?;
                 let index = index as usize;
                 let place = match kind {
                     ExternalKind::Func => match component.functions.get(index).context("bad function index")? {
                         CoreFunction::Alias(place) => place,
-                        CoreFunction::Host { interface, name, .. } => return Ok(Item::Host(interface.clone(), name.clone())),
+                        CoreFunction::Host { interface, name, .. } => {
+                            return Ok(Item::Host(interface.clone(), name.clone()));
+                        }
                     },
                     ExternalKind::Global => component.globals.get(index).context("bad global index")?,
                     ExternalKind::Table => component.tables.get(index).context("bad table index")?,
@@ -94,7 +97,8 @@ pub fn link<'c, 'a>(component: &'c Component<'a>, export: &str) -> Result<Linked
     let mut raw_functions: Vec<Vec<Function>> = Vec::new();
     let mut part_of: HashMap<usize, usize> = HashMap::new();
     let mut functions: Vec<(usize, usize)> = Vec::new();
-    let (mut types, mut globals, mut tables, mut memories, mut data, mut elements) = (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
+    let (mut types, mut globals, mut tables, mut memories, mut data, mut elements) =
+        (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
 
     for (number, instance) in component.instances.iter().enumerate() {
         let CoreInstance::Module { module, arguments } = instance else { continue };
@@ -167,8 +171,10 @@ pub fn link<'c, 'a>(component: &'c Component<'a>, export: &str) -> Result<Linked
 
 impl Linked<'_, '_> {
     fn find_exports(&mut self, component: &Component, part_of: &HashMap<usize, usize>, export: &str) -> Result<()> {
-        let lifted = component.exports.get(export).with_context(|| format!("the component does not export {export}"))?;
-        let (core, options) = component.lifts.get(lifted).with_context(|| format!("{export} is not a lifted function"))?;
+        let lifted =
+            component.exports.get(export).with_context(|| format!("the component does not export {export}"))?;
+        let (core, options) =
+            component.lifts.get(lifted).with_context(|| format!("{export} is not a lifted function"))?;
         let find = |index: u32| -> Result<u32> {
             let Some(CoreFunction::Alias((instance, name))) = component.functions.get(index as usize) else {
                 bail!("function {index} is not defined in a core module");
@@ -197,8 +203,13 @@ impl Linked<'_, '_> {
                 allocators.entry((interface, name)).or_default().insert(find(*realloc)?);
             }
         }
-        let others: BTreeSet<u32> =
-            allocators.values().filter(|set| set.len() == 1).flatten().copied().filter(|index| Some(*index) != lifted).collect();
+        let others: BTreeSet<u32> = allocators
+            .values()
+            .filter(|set| set.len() == 1)
+            .flatten()
+            .copied()
+            .filter(|index| Some(*index) != lifted)
+            .collect();
         match others.into_iter().collect::<Vec<_>>().as_slice() {
             [] => {}
             [only] => exports.push(("cabi_import_realloc".into(), *only)),

@@ -66,7 +66,9 @@ mod tests {
         memories.memory(page);
         let mut globals = we::GlobalSection::new();
         let i32_mut = |mutable| we::GlobalType { val_type: we::ValType::I32, mutable, shared: false };
-        globals.global(i32_mut(true), &we::ConstExpr::i32_const(40)).global(i32_mut(true), &we::ConstExpr::i32_const(7));
+        globals
+            .global(i32_mut(true), &we::ConstExpr::i32_const(40))
+            .global(i32_mut(true), &we::ConstExpr::i32_const(7));
         let mut exports = we::ExportSection::new();
         exports.export("mem", we::ExportKind::Memory, 0).export("tick", we::ExportKind::Func, 0);
         let mut code = we::CodeSection::new();
@@ -97,7 +99,9 @@ mod tests {
         let app = builder.core_instantiate(None, app, [("lib", we::ModuleArg::Instance(lib))]);
         let run = builder.core_alias_export(None, app, "run", we::ExportKind::Func);
         let (ty, mut encoder) = builder.type_function(None);
-        encoder.params([] as [(&str, we::ComponentValType); 0]).result(Some(we::ComponentValType::Primitive(we::PrimitiveValType::S32)));
+        encoder
+            .params([] as [(&str, we::ComponentValType); 0])
+            .result(Some(we::ComponentValType::Primitive(we::PrimitiveValType::S32)));
         let lifted = builder.lift_func(None, run, ty, []);
         builder.export("run", we::ComponentExportKind::Func, lifted, None);
         builder.finish()
