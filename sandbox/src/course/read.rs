@@ -108,7 +108,8 @@ fn parse<'t, T: Deserialize<'t>>(text: &'t str, file: &str, offset: u64) -> Chec
         let error = error.without_snippet();
         let line = error.location().map_or(0, |location| location.line() + offset);
         let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or(&message).to_string();
+        let cut = [" at line ", ", set DuplicateKeyPolicy"].iter().filter_map(|mark| message.find(mark)).min();
+        let message = message.get(..cut.unwrap_or(message.len())).unwrap_or(&message).to_string();
         Box::new(CourseError::Yaml { file: file.into(), line, message })
     })
 }

@@ -53,24 +53,24 @@ fn unquoted_yaml_scalars_are_literals_too() {
 
 #[test]
 fn errors_name_file_line_field_and_what_to_do() {
-    insta::assert_snapshot!(error(&with_test("{call: f(), expect: abc}")), @"");
-    insta::assert_snapshot!(error(&with_test("{call: f()}")), @"");
-    insta::assert_snapshot!(error(&with_test("{expect: '1'}")), @"");
-    insta::assert_snapshot!(error(&with_test("{name: x}")), @"");
-    insta::assert_snapshot!(error(&with_test("{call: f(), expect: '1', stdout: x}")), @"");
-    insta::assert_snapshot!(error(&with_test("{stdin: x}")), @"");
-    insta::assert_snapshot!(error(&with_test("{call: f(), expect: '1', weight: 0}")), @"");
-    insta::assert_snapshot!(error(&with_test("{call: f(), expect: '1', timeout_ms: 0}")), @"");
-    insta::assert_snapshot!(error(&with_test("{stdout: x, match: fuzzy}")), @"");
-    insta::assert_snapshot!(error(&with_test("{stdout: x, colour: red}")), @"");
-    insta::assert_snapshot!(error(&with_test("{script: x, tolerance: 1}")), @"");
-    insta::assert_snapshot!(error(&with_test("")), @"");
-    insta::assert_snapshot!(error("problems:\n  - {id: a, statement: s, tests: [{stdout: x}]}\n  - {id: a, statement: s, tests: [{stdout: x}]}\n"), @"");
-    insta::assert_snapshot!(error("problems:\n  - {id: a, tests: [{stdout: x}]}\n"), @"");
-    insta::assert_snapshot!(error("problems:\n  - {id: a, statement: s, filename: a/b, tests: [{stdout: x}]}\n"), @"");
-    insta::assert_snapshot!(error("problems: []\n"), @"");
-    insta::assert_snapshot!(error("problems:\n  - id: [\n"), @"");
-    insta::assert_snapshot!(error("name: x\nname: y\nproblems: []\n"), @"");
+    insta::assert_snapshot!(error(&with_test("{call: f(), expect: abc}")), @"course.yaml:4: problems[0].tests[0].expect: is not a Python literal: column 1: `abc` is not a literal; a string needs quotes");
+    insta::assert_snapshot!(error(&with_test("{call: f()}")), @"course.yaml:4: problems[0].tests[0].expect: is missing; write the value that the call must give");
+    insta::assert_snapshot!(error(&with_test("{expect: '1'}")), @"course.yaml:4: problems[0].tests[0].call: is missing; write the expression whose value is expected");
+    insta::assert_snapshot!(error(&with_test("{name: x}")), @"course.yaml:4: problems[0].tests[0]: has no kind; give `call` and `expect`, or `stdin` and `stdout`, or `script`, or `unittest`");
+    insta::assert_snapshot!(error(&with_test("{call: f(), expect: '1', stdout: x}")), @"course.yaml:4: problems[0].tests[0]: mixes the kinds call and io; make them separate tests");
+    insta::assert_snapshot!(error(&with_test("{stdin: x}")), @"course.yaml:4: problems[0].tests[0].stdout: is missing; write what the program must print");
+    insta::assert_snapshot!(error(&with_test("{call: f(), expect: '1', weight: 0}")), @"course.yaml:4: problems[0].tests[0].weight: is 0, expected a number above 0");
+    insta::assert_snapshot!(error(&with_test("{call: f(), expect: '1', timeout_ms: 0}")), @"course.yaml:4: problems[0].tests[0].timeout_ms: is 0, expected 1 to 3600000");
+    insta::assert_snapshot!(error(&with_test("{stdout: x, match: fuzzy}")), @"course.yaml:4: unknown variant `fuzzy`, expected one of exact, tokens, lines, contains");
+    insta::assert_snapshot!(error(&with_test("{stdout: x, colour: red}")), @"course.yaml:4: unknown field `colour`, expected one of name, weight, hidden, timeout_ms, call, expect, tolerance, stdin, stdout, match, script, max_score, unittest");
+    insta::assert_snapshot!(error(&with_test("{script: x, tolerance: 1}")), @"course.yaml:4: problems[0].tests[0].tolerance: does not go with a test of kind script");
+    insta::assert_snapshot!(error(&with_test("")), @"course.yaml:2: problems[0].tests: is empty; a problem needs at least one test");
+    insta::assert_snapshot!(error("problems:\n  - {id: a, statement: s, tests: [{stdout: x}]}\n  - {id: a, statement: s, tests: [{stdout: x}]}\n"), @"course.yaml:3: problems[1].id: `a` is also the id of the problem in line 2; ids must be unique");
+    insta::assert_snapshot!(error("problems:\n  - {id: a, tests: [{stdout: x}]}\n"), @"course.yaml:2: problems[0].statement: is missing; write what the student is asked");
+    insta::assert_snapshot!(error("problems:\n  - {id: a, statement: s, filename: a/b, tests: [{stdout: x}]}\n"), @"course.yaml:2: problems[0].filename: is `a/b`, expected a name such as `area.py`");
+    insta::assert_snapshot!(error("problems: []\n"), @"course.yaml:1: the course has no problems; add at least one under `problems:`");
+    insta::assert_snapshot!(error("problems:\n  - id: [\n"), @"course.yaml:2: expected string scalar");
+    insta::assert_snapshot!(error("name: x\nname: y\nproblems: []\n"), @"course.yaml:2: duplicate mapping key: name");
 }
 
 #[test]

@@ -202,3 +202,6 @@ pub(crate) fn clip(text: &str, limit: usize) -> String {
         None => text.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

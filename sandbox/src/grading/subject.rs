@@ -110,6 +110,17 @@ impl Subject {
         self.instance.reset()
     }
 
+    #[cfg(test)]
+    pub fn is_pristine(&mut self) -> bool {
+        self.instance.is_pristine()
+    }
+
+    /// Instances made and resets done.
+    #[cfg(test)]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.instance.made, self.instance.resets)
+    }
+
     /// What a stop in the middle of a test script is called there.
     pub fn stop_text(stop: &Stop) -> String {
         match stop {

@@ -77,7 +77,7 @@ impl Report {
             let _ = write!(text, "\n- and {} more", failing.len() - LISTED);
         }
         for test in self.tests.iter().filter(|test| !test.output.trim().is_empty()).take(2) {
-            let _ = write!(text, "\n\n{}", clip(test.output.trim_end(), OUTPUT_LIMIT));
+            let _ = write!(text, "\n\n{}", clip(&once(test.output.trim_end(), test.trace.trim_end()), OUTPUT_LIMIT));
         }
         let mut shown: Vec<&str> = Vec::new();
         for test in &failing {
@@ -90,6 +90,16 @@ impl Report {
             let _ = write!(text, "\n\n{}", clip(trace, TRACE_LIMIT));
         }
         clip(&text, TEXT_LIMIT)
+    }
+}
+
+/// A script prints the traceback of each run: keep the first of equal ones.
+fn once(output: &str, trace: &str) -> String {
+    match output.split_once(trace) {
+        Some((before, after)) if !trace.is_empty() => {
+            format!("{before}{trace}{}", after.replace(trace, "(the same traceback)"))
+        }
+        _ => output.to_string(),
     }
 }
 

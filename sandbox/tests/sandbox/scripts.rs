@@ -47,7 +47,7 @@ fn a_right_program_gets_all_points() {
 
 #[test]
 fn partial_scores_stay_fractional() {
-    let code = "a = int(input())\nb = int(input())\nprint(a + b if a > 50 else 0)\n";
+    let code = "a = int(input())\nb = int(input())\nprint(a + b if a < 50 else 0)\n";
     let report = script(SUM, code);
     assert_eq!(report.verdict, WrongAnswer);
     assert_eq!(report.grade, 66.66666666666667, "{}", report.tests[0].output);
@@ -61,7 +61,31 @@ fn exceptions_of_the_program_reach_script_and_report() {
     let report = script(SUM, "a = int(input())\nprint(a / 0)\n");
     assert_eq!((report.verdict, report.grade), (Exception, 0.0));
     assert_eq!(message(&report), "0 of 100 points; ZeroDivisionError: division by zero");
-    insta::assert_snapshot!(report.feedback(FeedbackLevel::Full), @"");
+    insta::assert_snapshot!(report.feedback(FeedbackLevel::Full), @r#"
+    Grade: 0
+    0 of 1 tests passed: 1 × exception.
+    - test 1: 0 of 100 points; ZeroDivisionError: division by zero
+
+    Error Occurred:
+    Traceback (most recent call last):
+      File "program.py", line 2, in <module>
+        print(a / 0)
+    ZeroDivisionError: division by zero
+
+    Feedback:
+    Test 0: INCORRECT (expected 97)
+    Error Occurred:
+    (the same traceback)
+
+    Feedback:
+    Test 1: INCORRECT (expected 99)
+    Error Occurred:
+    (the same traceback)
+
+    Feedback:
+    Test 2: INCORRECT (expected 68)
+    Unit Test Returned: 0
+    "#);
 }
 
 #[test]

@@ -12,30 +12,125 @@ fn trace(code: &str) -> String {
 
 #[test]
 fn only_the_students_frames_with_real_line_numbers() {
-    insta::assert_snapshot!(trace("def g(a):\n    return a[5]\n\ndef f(a):\n    # look\n    return g(a) + 1\n"), @"");
-    insta::assert_snapshot!(trace("import json\ndef f(a):\n    return json.loads('{')\n"), @"");
-    insta::assert_snapshot!(trace("def f(a):\n    return max(\n        a)\n"), @"");
-    insta::assert_snapshot!(trace("def f(joueurs):\n    return len(joueur)\n"), @"");
-    insta::assert_snapshot!(trace("def f(a):\n    return a.apend(1)\n"), @"");
-    insta::assert_snapshot!(trace("class TooBad(Exception): pass\ndef f(a):\n    raise TooBad('no', 1)\n"), @"");
-    insta::assert_snapshot!(trace("def f(a):\n    try:\n        1 / 0\n    except ZeroDivisionError:\n        a[1]\n"), @"");
-    insta::assert_snapshot!(trace("def f(a):\n    try:\n        1 / 0\n    except ZeroDivisionError as e:\n        raise ValueError('bad') from e\n"), @"");
+    insta::assert_snapshot!(trace("def g(a):\n    return a[5]\n\ndef f(a):\n    # look\n    return g(a) + 1\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 6, in f
+        return g(a) + 1
+      File "program.py", line 2, in g
+        return a[5]
+    IndexError: list index out of range
+    "#);
+    insta::assert_snapshot!(trace("import json\ndef f(a):\n    return json.loads('{')\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 3, in f
+        return json.loads('{')
+    json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
+    "#);
+    insta::assert_snapshot!(trace("def f(a):\n    return max(\n        a)\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 2, in f
+        return max(
+    ValueError: max() iterable argument is empty
+    "#);
+    insta::assert_snapshot!(trace("def f(joueurs):\n    return len(joueur)\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 2, in f
+        return len(joueur)
+    NameError: name 'joueur' is not defined. Did you mean: 'joueurs'?
+    "#);
+    insta::assert_snapshot!(trace("def f(a):\n    return a.apend(1)\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 2, in f
+        return a.apend(1)
+    AttributeError: 'list' object has no attribute 'apend'. Did you mean: 'append'?
+    "#);
+    insta::assert_snapshot!(trace("class TooBad(Exception): pass\ndef f(a):\n    raise TooBad('no', 1)\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 3, in f
+        raise TooBad('no', 1)
+    TooBad: ('no', 1)
+    "#);
+    insta::assert_snapshot!(trace("def f(a):\n    try:\n        1 / 0\n    except ZeroDivisionError:\n        a[1]\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 3, in f
+        1 / 0
+    ZeroDivisionError: division by zero
+
+    During handling of the above exception, another exception occurred:
+
+    Traceback (most recent call last):
+      File "program.py", line 5, in f
+        a[1]
+    IndexError: list index out of range
+    "#);
+    insta::assert_snapshot!(trace("def f(a):\n    try:\n        1 / 0\n    except ZeroDivisionError as e:\n        raise ValueError('bad') from e\n"), @r#"
+    Traceback (most recent call last):
+      File "program.py", line 3, in f
+        1 / 0
+    ZeroDivisionError: division by zero
+
+    The above exception was the direct cause of the following exception:
+
+    Traceback (most recent call last):
+      File "program.py", line 5, in f
+        raise ValueError('bad') from e
+    ValueError: bad
+    "#);
 }
 
 #[test]
 fn syntax_errors_point_at_the_place() {
-    insta::assert_snapshot!(trace("def f(a):\n    x = (1,\n    return x\n"), @"");
-    insta::assert_snapshot!(trace("def f(a)\n    return 1\n"), @"");
-    insta::assert_snapshot!(trace("def f(a):\nreturn 1\n"), @"");
-    insta::assert_snapshot!(trace("def f(a):\n\treturn 1\n        return 2\n"), @"");
-    insta::assert_snapshot!(trace("print 'hello'\n"), @"");
-    insta::assert_snapshot!(trace("x = 'é' + 'abc\n"), @"");
+    insta::assert_snapshot!(trace("def f(a):\n    x = (1,\n    return x\n"), @r#"
+      File "program.py", line 2
+        x = (1,
+            ^
+    SyntaxError: '(' was never closed
+    "#);
+    insta::assert_snapshot!(trace("def f(a)\n    return 1\n"), @r#"
+      File "program.py", line 1
+        def f(a)
+                ^
+    SyntaxError: expected ':'
+    "#);
+    insta::assert_snapshot!(trace("def f(a):\nreturn 1\n"), @r#"
+      File "program.py", line 2
+        return 1
+        ^^^^^^
+    IndentationError: expected an indented block after function definition on line 1
+    "#);
+    insta::assert_snapshot!(trace("def f(a):\n\treturn 1\n        return 2\n"), @r#"
+      File "program.py", line 3
+        return 2
+    TabError: inconsistent use of tabs and spaces in indentation
+    "#);
+    insta::assert_snapshot!(trace("print 'hello'\n"), @r#"
+      File "program.py", line 1
+        print 'hello'
+        ^^^^^^^^^^^^^
+    SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?
+    "#);
+    insta::assert_snapshot!(trace("x = 'é' + 'abc\n"), @r#"
+      File "program.py", line 1
+        x = 'é' + 'abc
+                  ^
+    SyntaxError: unterminated string literal (detected at line 1)
+    "#);
 }
 
 #[test]
 fn a_recursion_without_end_is_short() {
     let text = trace("def f(a):\n    return f(a) + 1\n");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    Traceback (most recent call last):
+      File "program.py", line 2, in f
+        return f(a) + 1
+      File "program.py", line 2, in f
+        return f(a) + 1
+      File "program.py", line 2, in f
+        return f(a) + 1
+      [Previous line repeated 991 more times]
+    RecursionError: maximum recursion depth exceeded
+    "#);
 }
 
 #[test]
@@ -61,7 +156,25 @@ fn feedback_for_a_syntax_error_and_for_equal_traces() {
     let tests = json!([{"call": "f(1)", "expect": "1"}, {"call": "f(2)", "expect": "1"}]);
     let broken = grade(&problem_with(tests.clone()), "def f(x:\n    return 1\n");
     assert_eq!(broken.verdict, SyntaxError);
-    insta::assert_snapshot!(broken.feedback(FeedbackLevel::Full), @"");
+    insta::assert_snapshot!(broken.feedback(FeedbackLevel::Full), @r#"
+    Grade: 0
+    0 of 2 tests passed: 2 × syntax error.
+
+      File "program.py", line 1
+        def f(x:
+             ^
+    SyntaxError: '(' was never closed
+    "#);
     let raising = grade(&problem_with(tests), "def f(x):\n    return x[0]\n");
-    insta::assert_snapshot!(raising.feedback(FeedbackLevel::Full), @"");
+    insta::assert_snapshot!(raising.feedback(FeedbackLevel::Full), @r#"
+    Grade: 0
+    0 of 2 tests passed: 2 × exception.
+    - f(1): TypeError: 'int' object is not subscriptable
+    - f(2): TypeError: 'int' object is not subscriptable
+
+    Traceback (most recent call last):
+      File "program.py", line 2, in f
+        return x[0]
+    TypeError: 'int' object is not subscriptable
+    "#);
 }

@@ -4,10 +4,12 @@ The form is CPython's without the `~~^^` markers. Chained exceptions are kept, f
 lengths are bounded, so that the text is short and the same on every run.
 """
 
+import itertools
 import linecache
 import traceback
 
 FRAMES_HEAD, FRAMES_TAIL = 4, 6
+REPEATED = 3
 MESSAGE_LIMIT = 400
 CHAIN_LIMIT = 3
 CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
@@ -65,17 +67,21 @@ def _frames(exc, sources):
         if code.co_filename in sources:
             found.append((code.co_filename, step.tb_lineno, code.co_name))
         step = step.tb_next
-    dropped = len(found) - FRAMES_HEAD - FRAMES_TAIL
+    groups = [[frame, len(list(same))] for frame, same in itertools.groupby(found)]
+    dropped = len(groups) - FRAMES_HEAD - FRAMES_TAIL
     out = []
-    for i, (filename, number, name) in enumerate(found):
+    for i, ((filename, number, name), count) in enumerate(groups):
         if dropped > 0 and FRAMES_HEAD <= i < FRAMES_HEAD + dropped:
             if i == FRAMES_HEAD:
-                out.append(f"  [{dropped} more frames]\n")
+                out.append(f"  [{sum(n for _, n in groups[i:i + dropped])} more frames]\n")
             continue
-        out.append(f'  File "{filename}", line {number}, in {name}\n')
         lines = sources[filename]
+        text = f'  File "{filename}", line {number}, in {name}\n'
         if number and 0 < number <= len(lines) and lines[number - 1].strip():
-            out.append(f"    {clip(lines[number - 1].strip(), 160)}\n")
+            text += f"    {clip(lines[number - 1].strip(), 160)}\n"
+        out.append(text * min(count, REPEATED))
+        if count > REPEATED:
+            out.append(f"  [Previous line repeated {count - REPEATED} more times]\n")
     return "".join(out)
 
 

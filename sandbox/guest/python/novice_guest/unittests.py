@@ -110,7 +110,10 @@ _OPERATIONS = {
 
 
 def _short(value):
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more than 4,300 digits
+        text = f"an {type(value).__name__} too long to show"
     return text if len(text) <= 200 else text[:199] + "…"
 
 
