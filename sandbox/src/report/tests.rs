@@ -83,9 +83,6 @@ fn feedback_is_bounded_and_a_syntax_error_is_said_once() {
     let broken = (0..3)
         .map(|i| test(&format!("f({i})"), Outcome::SyntaxError, "SyntaxError: '(' was never closed", trace))
         .collect();
-<<<<<<< HEAD
-    insta::assert_snapshot!(Report::new(broken, 0, 0).feedback(FeedbackLevel::Full), @"");
-=======
     insta::assert_snapshot!(Report::new(broken, 0, 0).feedback(FeedbackLevel::Full), @r#"
     Grade: 0
     0 of 3 tests passed: 3 × syntax error.
@@ -95,7 +92,6 @@ fn feedback_is_bounded_and_a_syntax_error_is_said_once() {
             ^
     SyntaxError: '(' was never closed
     "#);
->>>>>>> h-sandbox
 }
 
 #[test]

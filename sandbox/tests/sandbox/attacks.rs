@@ -190,11 +190,7 @@ fn bombs() {
             "import sys\nsys.setrecursionlimit(10 ** 8)\ndef g(n): return g(n + 1)\ng(0)\n",
             vec![Crashed, Timeout, OutOfMemory, Exception],
         ),
-<<<<<<< HEAD
-        ("x = []\nfor _ in range(10 ** 5): x = [x]\nrepr(x)\n", vec![Crashed, Exception]),
-=======
         ("x = []\nfor _ in range(10 ** 5): x = [x]\nrepr(x)\n", vec![Crashed, Exception, Timeout]),
->>>>>>> h-sandbox
         ("import json\njson.loads('[' * 200000)\n", vec![Crashed, Exception]),
         ("x = '(' * 100000\neval(x)\n", vec![Exception, OutOfMemory, Crashed]),
         ("while True: print('x')\n", vec![OutputLimit]),

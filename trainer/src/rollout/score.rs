@@ -90,7 +90,7 @@ pub fn beside<R>(
     let start =
         before.last().map(|s| Start { program: &s.code, grade: s.report.grade, passed: before_flags.as_slice() });
     let ours_flags: Vec<Vec<bool>> =
-        rollout.turns.iter().map(|t| t.report.as_ref().map(|r| passed(r)).unwrap_or_default()).collect();
+        rollout.turns.iter().map(|t| t.report.as_ref().map(passed).unwrap_or_default()).collect();
     let theirs_flags: Vec<Vec<bool>> = after.iter().map(|s| passed(&s.report)).collect();
     let ours = rollout_views(rollout, &ours_flags);
     let theirs = student_views(after, &theirs_flags);

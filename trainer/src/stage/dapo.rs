@@ -186,7 +186,7 @@ impl Dapo {
             seen.all_malformed += usize::from(group.iter().all(|r| r.end == Some(End::Malformed)));
             let samples = at.run.monitor.samples;
             let every = at.run.monitor.samples_every;
-            if show && every > 0 && step % every == 0 && seen.groups <= samples {
+            if show && every > 0 && step.is_multiple_of(every) && seen.groups <= samples {
                 show_rollout(at, log, step, trajectory, point.position, &group, &totals)?;
             }
             for (sample, (rollout, reward)) in group.iter().zip(&totals).enumerate() {
