@@ -1,0 +1,108 @@
+"""Compile a program once and run it as often as wanted, each time in a fresh module.
+
+"Fresh" between the runs of one submission means: a new namespace, the same random seed, the original built-ins, files and
+settings. It is exact only as far as the program leaves the interpreter's own modules alone; between submissions the host
+restores the whole memory.
+"""
+
+import builtins
+import gc
+import math
+import random
+import sys
+import types
+
+from . import files, streams, traces
+
+RECURSION_LIMIT = 1000
+_watched = []
+
+
+def remember():
+    """Call last while the guest is built: what `fresh` goes back to."""
+    for module in (builtins, math, random):
+        names = module.__dict__
+        _watched.append((names, dict(names), tuple(names.values())))
+
+
+def fresh(seed, initial_files):
+    """Make the interpreter look untouched to the next run. A `seed` of None leaves `random` alone."""
+    for names, original, values in _watched:
+        if tuple(names.values()) != values:  # items that are the same object are equal without a further look
+            names.clear()
+            names.update(original)
+    if seed is not None:
+        random.seed(seed)
+    files.reset(initial_files)
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    sys.settrace(None)
+    sys.setprofile(None)
+
+
+class Program:
+    """A submission with the code that the problem puts before it."""
+
+    def __init__(self, code, filename, module, prelude, initial_files, limit, stop):
+        self.filename = filename
+        self.module = module
+        self.streams = streams.Streams(limit, stop)
+        # Seeding takes longer than a small function; a program that never says "random" cannot tell.
+        self.draws = "random" in code or "random" in (prelude or "")
+        self.files = dict(initial_files)
+        self.files[filename] = code.encode()
+        self.sources = {filename: traces.lines_of(code)}
+        self.parts = []
+        if prelude:
+            self.sources["prelude.py"] = traces.lines_of(prelude)
+            self.parts.append(compile(prelude, "prelude.py", "exec", dont_inherit=True))
+        self.parts.append(compile(code, filename, "exec", dont_inherit=True))
+
+    def fresh(self, seed):
+        fresh(seed if self.draws else None, self.files)
+
+    def new_module(self, name):
+        module = types.ModuleType(name)
+        module.__file__ = self.filename
+        module.__builtins__ = builtins
+        sys.modules["__main__"] = module
+        if name != "__main__":
+            sys.modules[name] = module
+        return module
+
+    def execute(self, module):
+        for part in self.parts:
+            exec(part, module.__dict__)
+
+    def observe(self, action, stdin=""):
+        """Run `action()` with streams of its own → reply (see `subject`). Catches whatever it raises."""
+        out, err, _ = taken = self.streams.take(stdin)
+        reply = {"status": "ok", "trace": "", "error": "", "line": None, "types": (), "value": None}
+        try:
+            with streams.Redirect(*taken):
+                reply["value"] = action()
+        except BaseException as exc:
+            self.note(reply, exc)
+        reply["out"] = out.collect()
+        reply["err"] = err.collect()
+        if out.sink.overflowed or err.sink.overflowed:
+            reply["status"] = "output"
+        return reply
+
+    def note(self, reply, exc):
+        """Put an exception into a reply."""
+        if isinstance(exc, SystemExit):
+            reply["status"] = "exit"
+        elif isinstance(exc, streams.OutputLimit):
+            reply["status"] = "output"
+        elif isinstance(exc, MemoryError):
+            gc.collect()
+            reply["status"] = "memory"
+        else:
+            reply["status"] = "error"
+        try:
+            reply["types"] = tuple(c.__name__ for c in type(exc).__mro__ if c.__module__ == "builtins")
+            reply["error"] = traces.describe(exc)
+            reply["line"] = traces.last_line_number(exc, self.sources)
+            reply["trace"] = traces.render(exc, self.sources)
+        except BaseException as broken:
+            reply["error"] = reply["error"] or type(broken).__name__

@@ -1,0 +1,141 @@
+"""The subject's side: answers the host's requests about one submission.
+
+A reply is a dictionary: `status` ("ok", "error", "exit", "output", "memory", "syntax"), `out` and `err` (bytes written), `value`
+(bytes of `values.encode`, or None), `trace`, `error` (last line of the trace), `line`, `types` (names of the exception's built-in
+classes), and for calls from a test script `after` (mutable arguments that changed).
+"""
+
+import builtins
+import operator
+
+from . import program, streams, traces, values
+
+
+class Subject:
+    def __init__(self, stop):
+        self.stop = stop
+        self.program = None
+        self.handles = []
+        self.numbers = {}
+        self.calls = {}
+
+    # -- one submission
+
+    def load(self, code, filename, module, prelude, files, limit):
+        self.handles, self.numbers, self.calls = [], {}, {}
+        sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude or "")}
+        try:
+            self.program = program.Program(code, filename, module, prelude, files, limit, self.stop)
+        except BaseException as exc:
+            return {
+                "status": "syntax", "out": b"", "err": b"", "value": None, "types": (type(exc).__name__,),
+                "trace": traces.render(exc, sources), "error": traces.describe(exc),
+                "line": traces.last_line_number(exc, sources),
+            }
+        return {"status": "ok"}
+
+    # -- tests of the kinds io and call, and `run_script`
+
+    def main(self, stdin, seed):
+        """Run as a script."""
+        p = self.program
+        p.fresh(seed)
+        module = p.new_module("__main__")
+        return p.observe(lambda: p.execute(module), stdin)
+
+    def call(self, expression, seed):
+        """Import as a module, then evaluate an expression in it."""
+        p = self.program
+        p.fresh(seed)
+        module = p.new_module(p.module)
+        code = self.calls.get(expression)
+        if code is None:
+            code = self.calls[expression] = compile(expression, "<test>", "eval", dont_inherit=True)
+
+        def action():
+            p.execute(module)
+            return values.encode(eval(code, module.__dict__))
+
+        return p.observe(action)
+
+    # -- a test script's view: module and objects by number
+
+    def number(self, obj):
+        key = id(obj)
+        if key not in self.numbers:
+            self.handles.append(obj)
+            self.numbers[key] = len(self.handles)
+        return self.numbers[key]
+
+    def begin(self):
+        """Forget the objects that an earlier test held."""
+        self.handles, self.numbers = [], {}
+
+    def open_module(self, seed, stdin):
+        """Import the submission; its value is the dictionary of its public names."""
+        p = self.program
+        self.begin()
+        p.fresh(seed)
+        module = p.new_module(p.module)
+
+        self.number(module)
+
+        def action():
+            p.execute(module)
+            return self.encode({k: v for k, v in module.__dict__.items() if not k.startswith("__")})
+
+        return p.observe(action, stdin)
+
+    def encode(self, value):
+        return values.encode(value, self.number)
+
+    def proxy(self, opaque):
+        return self.handles[opaque.handle - 1] if 0 < opaque.handle <= len(self.handles) else opaque
+
+    def operate(self, handle, operation, arguments, stdin):
+        """Do `operation` to object number `handle`. Mutable arguments that change are sent back under `after`."""
+        target = self.handles[handle - 1]
+        args, kwargs = values.decode(arguments, self.proxy)
+        before = [(i, values.encode(a)) for i, a in enumerate(args) if isinstance(a, (list, dict, set))]
+        reply = self.program.observe(lambda: self.encode(OPERATIONS[operation](target, args, kwargs)), stdin)
+        after = [(i, self.encode(args[i])) for i, old in before if values.encode(args[i]) != old]
+        reply["after"] = after
+        return reply
+
+
+def _iterate(target, args, kwargs):
+    out = []
+    for item in target:
+        out.append(item)
+        if len(out) >= 100_000:
+            break
+    return out
+
+
+OPERATIONS = {
+    "call": lambda t, a, k: t(*a, **k),
+    "get": lambda t, a, k: getattr(t, *a),
+    "set": lambda t, a, k: setattr(t, *a),
+    "del": lambda t, a, k: delattr(t, *a),
+    "iter": _iterate,
+    "next": lambda t, a, k: next(t),
+    "repr": lambda t, a, k: repr(t),
+    "str": lambda t, a, k: str(t),
+    "format": lambda t, a, k: format(t, *a),
+    "bool": lambda t, a, k: bool(t),
+    "len": lambda t, a, k: len(t),
+    "hash": lambda t, a, k: hash(t),
+    "int": lambda t, a, k: int(t),
+    "float": lambda t, a, k: float(t),
+    "contains": lambda t, a, k: a[0] in t,
+    "item": lambda t, a, k: t[a[0]],
+    "setitem": lambda t, a, k: operator.setitem(t, *a),
+    "delitem": lambda t, a, k: operator.delitem(t, *a),
+    "isinstance": lambda t, a, k: isinstance(a[0], t),
+    "issubclass": lambda t, a, k: issubclass(t, a[0]),
+    "dir": lambda t, a, k: dir(t),
+    "enter": lambda t, a, k: type(t).__enter__(t),
+    "exit": lambda t, a, k: type(t).__exit__(t, None, None, None),
+    "rop": lambda t, a, k: getattr(operator, a[0])(a[1], t),
+    "op": lambda t, a, k: getattr(operator, a[0])(t, *a[1:]),
+}

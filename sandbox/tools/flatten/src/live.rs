@@ -1,0 +1,91 @@
+//! What the kept exports can reach, which globals are ever written, and proof that no other state is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail};
+use wasmparser::{ElementItems, Operator};
+
+use crate::link::Linked;
+
+/// The part of the merged module that can run.
+pub struct Live {
+    /// For each defined function: can it be called?
+    pub functions: Vec<bool>,
+    /// Globals that a live function writes; all others are constants.
+    pub written: BTreeSet<u32>,
+}
+
+impl Live {
+    /// Number of live functions.
+    pub fn count(&self) -> usize {
+        self.functions.iter().filter(|live| **live).count()
+    }
+
+    /// Fail if live code has an instruction whose effect is neither in memory nor in an exported global.
+    pub fn check_state(&self, linked: &Linked) -> Result<()> {
+        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+        for (position, (part, body)) in linked.functions.iter().enumerate() {
+            if !self.functions[position] {
+                continue;
+            }
+            let mut reader = linked.parts[*part].module.bodies[*body].get_operators_reader()?;
+            while !reader.eof() {
+                let name = match reader.read()? {
+                    Operator::TableSet { .. } => "table.set",
+                    Operator::TableGrow { .. } => "table.grow",
+                    Operator::TableFill { .. } => "table.fill",
+                    Operator::TableCopy { .. } => "table.copy",
+                    Operator::TableInit { .. } => "table.init",
+                    Operator::ElemDrop { .. } => "elem.drop",
+                    Operator::DataDrop { .. } => "data.drop",
+                    _ => continue,
+                };
+                *found.entry(name).or_default() += 1;
+            }
+        }
+        if !found.is_empty() {
+            bail!("live code changes state that a host cannot restore: {found:?}");
+        }
+        Ok(())
+    }
+}
+
+/// Walk from the exports and from every table element.
+pub fn reach(linked: &Linked) -> Result<Live> {
+    let imported = linked.host.len() as u32;
+    let mut live = Live { functions: vec![false; linked.functions.len()], written: BTreeSet::new() };
+    let mut work: Vec<u32> = linked.exports.iter().map(|(_, index)| *index).collect();
+    for part in &linked.parts {
+        for element in &part.module.elements {
+            if let ElementItems::Functions(functions) = &element.items {
+                for function in functions.clone() {
+                    work.push(part.map.functions[function? as usize]);
+                }
+            }
+        }
+    }
+    while let Some(index) = work.pop() {
+        if index < imported {
+            continue;
+        }
+        let position = (index - imported) as usize;
+        if std::mem::replace(&mut live.functions[position], true) {
+            continue;
+        }
+        let (part, body) = linked.functions[position];
+        let part = &linked.parts[part];
+        let mut reader = part.module.bodies[body].get_operators_reader()?;
+        while !reader.eof() {
+            match reader.read()? {
+                Operator::GlobalSet { global_index } => {
+                    live.written.insert(part.map.globals[global_index as usize]);
+                }
+                Operator::Call { function_index }
+                | Operator::ReturnCall { function_index }
+                | Operator::RefFunc { function_index } => work.push(part.map.functions[function_index as usize]),
+                _ => {}
+            }
+        }
+    }
+    Ok(live)
+}
