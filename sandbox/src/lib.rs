@@ -1,1 +1,47 @@
-//! placeholder
+//! Runs a student's Python submission against a problem's tests and reports what happened, out of the submission's reach.
+//!
+//! ```no_run
+//! use novice_sandbox::{Course, Engine, EngineOptions, FeedbackLevel, Pool};
+//! # fn main() -> novice_sandbox::Result<()> {
+//! let course = Course::load("course.yaml".as_ref())?;
+//! let pool = Pool::new(Engine::open(&EngineOptions::default())?, 2)?;
+//! if let Some(problem) = course.problems.first() {
+//!     let report = pool.submit(problem.clone(), "def area(r):\n    return 3 * r * r\n".into()).wait();
+//!     println!("{}", report.feedback(FeedbackLevel::Full));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How
+//! A submission runs in CPython 3.14, compiled to WebAssembly and started when the guest was built (`guest/`), inside wasmtime. A
+//! worker keeps an instance and puts it back to the guest's first state after every submission by restoring its dirty pages
+//! (`engine::instance`); where the kernel cannot tell which pages are dirty, every submission gets a fresh instance.
+//!
+//! # The trust boundary
+//! Everything inside the instance that ran a submission is taken for the submission's word. What it is compared with never enters
+//! it: expected values and outputs are compared here in the host ([`Value`], `grading`); test scripts run in an instance of their own, the
+//! *examiner*, which reaches the submission's instance, the *subject*, only through messages that the host decodes, checks and writes anew.
+//! A submission can therefore make itself fail, and can answer a test's question with what it likes, and nothing else.
+//!
+//! # Determinism
+//! Time is counted in fuel, clocks and entropy are virtual, so equal inputs give equal bytes on any machine and load.
+
+mod course;
+mod engine;
+mod error;
+mod grading;
+mod outcome;
+mod pool;
+mod report;
+mod results;
+mod value;
+
+pub use course::{Course, Matching, Problem, Test, TestKind};
+pub use engine::{Engine, EngineOptions, INSTRUCTIONS_PER_MS};
+pub use error::{CourseError, Error, Result};
+pub use grading::Grader;
+pub use outcome::Outcome;
+pub use pool::{Pool, Ticket};
+pub use report::{FeedbackLevel, GradeLine, Report, TestReport};
+pub use value::{Integer, LiteralError, Opaque, Value, equal};

@@ -1,0 +1,244 @@
+//! One instance of the guest: call it, bound it, put it back to its first state.
+//!
+//! All of an instance's state is its memory and a few mutable globals (`tools/flatten` proves it of the module) and the host's counters. Resetting
+//! copies back every page that was ever written since the instance was made, then the globals. Memory cannot shrink, so an instance
+//! whose memory grew, or that has collected many written pages, is dropped; the next call makes another.
+
+use std::sync::Arc;
+
+use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
+
+use super::imports::{Ask, Realloc};
+use super::pagemap::PageMap;
+use super::{Engine, Host};
+use crate::error::{Error, Result};
+
+/// Instances with more written pages than this are dropped rather than restored.
+const DIRTY_LIMIT: usize = 24 << 20;
+/// Bytes of the longest reply that is read.
+const REPLY_LIMIT: usize = 64 << 20;
+
+/// Why a call did not return.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// Out of fuel.
+    #[error("the time limit was reached")]
+    Fuel,
+    /// It ended after a request for memory was denied.
+    #[error("the memory limit was reached")]
+    Memory,
+    /// It kept writing after the output limit.
+    #[error("the output limit was reached")]
+    Output,
+    /// It called a function of the world outside.
+    #[error("it reached for {0}")]
+    Forbidden(String),
+    /// It ended its own process.
+    #[error("the interpreter exited with status {0}")]
+    Exit(i32),
+    /// Native stack exhausted.
+    #[error("the interpreter's stack overflowed")]
+    Stack,
+    /// Any other trap, or a reply that is none.
+    #[error("the interpreter crashed: {0}")]
+    Crash(String),
+}
+
+impl Stop {
+    fn of(error: &wasmtime::Error, memory_denied: bool) -> Stop {
+        if let Some(stop) = error.downcast_ref::<Stop>() {
+            return stop.clone();
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => Stop::Fuel,
+            _ if memory_denied => Stop::Memory,
+            Some(Trap::StackOverflow) => Stop::Stack,
+            Some(trap) => Stop::Crash(trap.to_string()),
+            None => Stop::Crash(format!("{error:#}")),
+        }
+    }
+}
+
+/// What an untouched instance looks like.
+pub struct Pristine {
+    /// Memory up to the last byte that is not zero.
+    memory: Vec<u8>,
+    /// Bytes of memory in all.
+    size: usize,
+    globals: Vec<Val>,
+}
+
+struct Live {
+    store: Store<Host>,
+    memory: Memory,
+    handle: TypedFunc<(i32, i32), i32>,
+    realloc: Realloc,
+    post_return: TypedFunc<i32, ()>,
+    globals: Vec<Global>,
+}
+
+/// A reusable instance, owned by one thread.
+pub struct Instance {
+    engine: Engine,
+    live: Option<Live>,
+    pages: Option<PageMap>,
+    pristine: Arc<Pristine>,
+    used: bool,
+    /// Instances made, and resets done: for tests and statistics.
+    pub made: u64,
+    pub resets: u64,
+}
+
+/// A call's result: the reply or why there is none, and the fuel that it took.
+pub struct Call {
+    pub reply: std::result::Result<Vec<u8>, Stop>,
+    pub fuel: u64,
+}
+
+impl Instance {
+    pub fn new(engine: Engine) -> Result<Instance> {
+        let pristine = match engine.inner.pristine.get() {
+            Some(pristine) => pristine.clone(),
+            None => {
+                let made = Arc::new(photograph(&mut Live::new(&engine)?));
+                engine.inner.pristine.get_or_init(|| made).clone()
+            }
+        };
+        let pages = if engine.inner.reset { PageMap::open().ok() } else { None };
+        Ok(Instance { engine, live: None, pages, pristine, used: false, made: 0, resets: 0 })
+    }
+
+    /// Send a request and wait for its reply. After a stop the instance must be reset before the next call; this does it.
+    pub fn call(&mut self, request: &[u8], fuel: u64, ask: Option<Ask>) -> Result<Call> {
+        if self.live.is_none() {
+            self.live = Some(Live::new(&self.engine)?);
+            self.made += 1;
+        }
+        self.used = true;
+        let Some(live) = self.live.as_mut() else {
+            return Err(Error::Engine { doing: "calling", reason: "no instance".into() });
+        };
+        live.store.data_mut().restart();
+        live.store.data_mut().ask = ask;
+        live.store.set_fuel(fuel).map_err(Error::engine("setting the fuel"))?;
+        let result = live.call(request);
+        let fuel = fuel.saturating_sub(live.store.get_fuel().unwrap_or(0));
+        live.store.data_mut().ask = None;
+        let reply = result.map_err(|error| Stop::of(&error, live.store.data().memory_denied));
+        if reply.is_err() {
+            self.reset()?;
+        }
+        Ok(Call { reply, fuel })
+    }
+
+    /// Back to the first state.
+    pub fn reset(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.used, false) {
+            return Ok(());
+        }
+        let (Some(live), Some(pages)) = (self.live.as_mut(), self.pages.as_mut()) else {
+            self.live = None;
+            return Ok(());
+        };
+        let keep = live.restore(pages, &self.pristine).map_err(Error::engine("resetting an instance"))?;
+        self.resets += 1;
+        if !keep {
+            self.live = None;
+        }
+        Ok(())
+    }
+
+    /// Whether memory and globals are those of an untouched instance. Slow; for tests.
+    #[cfg(test)]
+    pub fn is_pristine(&mut self) -> bool {
+        let Some(live) = self.live.as_mut() else { return true };
+        let photo = photograph(live);
+        photo.memory == self.pristine.memory
+            && photo.size == self.pristine.size
+            && format!("{:?}", photo.globals) == format!("{:?}", self.pristine.globals)
+    }
+}
+
+fn photograph(live: &mut Live) -> Pristine {
+    let data = live.memory.data(&live.store);
+    let size = data.len();
+    let used = data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let memory = data.get(..used).unwrap_or_default().to_vec();
+    let globals = live.globals.clone().into_iter().map(|global| global.get(&mut live.store)).collect();
+    Pristine { memory, size, globals }
+}
+
+impl Live {
+    fn new(engine: &Engine) -> Result<Live> {
+        let inner = &engine.inner;
+        let make = || -> wasmtime::Result<Live> {
+            let host = Host::new((inner.options.memory_mb as usize) << 20);
+            let mut store = Store::new(&inner.engine, host);
+            store.limiter(|host| host);
+            store.set_fuel(u64::MAX)?;
+            let instance = inner.pre.instantiate(&mut store)?;
+            let missing = |name: &str| wasmtime::format_err!("the guest does not export {name}");
+            let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
+            let handle = instance.get_typed_func(&mut store, "handle")?;
+            let realloc: Realloc = instance.get_typed_func(&mut store, "cabi_realloc")?;
+            let import_realloc: Realloc = instance.get_typed_func(&mut store, "cabi_import_realloc")?;
+            let post_return = instance.get_typed_func(&mut store, "cabi_post_handle")?;
+            store.data_mut().memory = Some(memory);
+            store.data_mut().realloc = Some(realloc.clone());
+            store.data_mut().import_realloc = Some(import_realloc);
+            let mut globals = Vec::new();
+            for name in &inner.globals {
+                globals.push(instance.get_global(&mut store, name).ok_or_else(|| missing(name))?);
+            }
+            Ok(Live { store, memory, handle, realloc, post_return, globals })
+        };
+        make().map_err(Error::engine("starting an instance"))
+    }
+
+    /// The canonical ABI by hand: bytes in through `cabi_realloc`, pointer and length of the reply out, then `cabi_post_handle`. Without
+    /// the last step the guest's next call corrupts its memory.
+    fn call(&mut self, request: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        let length = i32::try_from(request.len())?;
+        let at = self.realloc.call(&mut self.store, (0, 0, 1, length.max(1)))?;
+        self.memory.write(&mut self.store, at as u32 as usize, request)?;
+        let place = self.handle.call(&mut self.store, (at, length))?;
+        let result = place as u32 as usize;
+        let data = self.memory.data(&self.store);
+        let outside = || wasmtime::format_err!("a reply outside of memory");
+        let word = |at: usize| -> wasmtime::Result<usize> {
+            let bytes: [u8; 4] = data.get(at..at + 4).and_then(|b| b.try_into().ok()).ok_or_else(outside)?;
+            Ok(u32::from_le_bytes(bytes) as usize)
+        };
+        let (start, length) = (word(result)?, word(result + 4)?);
+        if length > REPLY_LIMIT {
+            return Err(wasmtime::Error::from(Stop::Output));
+        }
+        let reply = data.get(start..).and_then(|rest| rest.get(..length)).ok_or_else(outside)?.to_vec();
+        self.post_return.call(&mut self.store, place)?;
+        Ok(reply)
+    }
+
+    /// Copy back what was written. False: better drop this instance.
+    fn restore(&mut self, pages: &mut PageMap, pristine: &Pristine) -> wasmtime::Result<bool> {
+        if self.memory.data_size(&self.store) != pristine.size {
+            return Ok(false);
+        }
+        let base = self.memory.data_ptr(&self.store) as usize;
+        let data = self.memory.data_mut(&mut self.store);
+        let mut dirty = 0;
+        pages.written(base, data.len(), |start, end| {
+            dirty += end - start;
+            let middle = end.min(pristine.memory.len()).max(start);
+            if let (Some(to), Some(from)) = (data.get_mut(start..middle), pristine.memory.get(start..middle)) {
+                to.copy_from_slice(from);
+            }
+            if let Some(rest) = data.get_mut(middle..end) {
+                rest.fill(0);
+            }
+        })?;
+        for (global, value) in self.globals.clone().into_iter().zip(&pristine.globals) {
+            global.set(&mut self.store, *value)?;
+        }
+        Ok(dirty <= DIRTY_LIMIT)
+    }
+}

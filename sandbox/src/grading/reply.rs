@@ -1,0 +1,150 @@
+//! What a submission's instance answered, checked field by field: the instance may have been rewritten by the submission.
+
+use crate::engine::{INSTRUCTIONS_PER_MS, Stop};
+use crate::outcome::Outcome;
+use crate::value::{self, Value};
+
+/// Characters of a trace, and of its last line, that are kept.
+const TRACE_LIMIT: usize = 4000;
+const ERROR_LIMIT: usize = 500;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// To the end.
+    Finished,
+    /// By `sys.exit`, with the exception's text.
+    Exited(String),
+    /// By an exception: the last line of its trace, and the names of its built-in classes.
+    Raised { error: String, types: Vec<String> },
+    /// The source is not Python.
+    Syntax(String),
+    /// `MemoryError`.
+    Memory,
+    /// Too much output.
+    Output,
+    /// The instance was stopped.
+    Stopped(Stop),
+    /// The harness in the instance failed or answered nonsense.
+    Broken(String),
+}
+
+/// One run of the submission.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub ending: Ending,
+    pub out: Vec<u8>,
+    pub err: Vec<u8>,
+    pub value: Option<Value>,
+    pub trace: String,
+    /// Position and new value of arguments that the call changed.
+    pub after: Vec<(i64, Value)>,
+}
+
+impl Run {
+    fn empty(ending: Ending) -> Run {
+        Run { ending, out: Vec::new(), err: Vec::new(), value: None, trace: String::new(), after: Vec::new() }
+    }
+
+    /// A run that was stopped.
+    pub fn stopped(stop: Stop) -> Run {
+        Run::empty(Ending::Stopped(stop))
+    }
+
+    /// Read a reply.
+    pub fn read(bytes: &[u8]) -> Run {
+        let broken = |reason: &str| Run::empty(Ending::Broken(reason.to_string()));
+        let Ok(reply) = value::decode(bytes) else { return broken("no reply") };
+        let text = |name: &str, limit| {
+            reply.field(name).and_then(Value::as_str).map(|t| super::clip(t, limit)).unwrap_or_default()
+        };
+        let raw = |name: &str| reply.field(name).and_then(Value::as_bytes).unwrap_or_default().to_vec();
+        let error = text("error", ERROR_LIMIT);
+        let ending = match reply.field("status").and_then(Value::as_str) {
+            Some("ok") => Ending::Finished,
+            Some("exit") => Ending::Exited(error),
+            Some("error") => {
+                let types = reply.field("types").and_then(Value::items).unwrap_or_default();
+                Ending::Raised { error, types: types.iter().filter_map(Value::as_str).map(str::to_string).collect() }
+            }
+            Some("syntax") => Ending::Syntax(error),
+            Some("memory") => Ending::Memory,
+            Some("output") => Ending::Output,
+            Some("harness") => Ending::Broken(error),
+            _ => return broken("a reply without status"),
+        };
+        let value = match reply.field("value") {
+            None | Some(Value::None) => None,
+            Some(Value::Bytes(bytes)) => match value::from_message(bytes) {
+                Ok(value) => Some(value),
+                Err(_) => return broken("a value that cannot be read"),
+            },
+            Some(_) => return broken("a value that cannot be read"),
+        };
+        let pair = |item: &Value| match item.items() {
+            Some([position, Value::Bytes(bytes)]) => Some((position.as_i64()?, value::from_message(bytes).ok()?)),
+            _ => None,
+        };
+        let after = reply.field("after").and_then(Value::items).unwrap_or_default().iter().filter_map(pair).collect();
+        Run { ending, out: raw("out"), err: raw("err"), value, trace: text("trace", TRACE_LIMIT), after }
+    }
+
+    /// Outcome and message of a run that did not answer. `fuel` is its limit.
+    pub fn failure(&self, fuel: u64) -> (Outcome, String) {
+        match &self.ending {
+            Ending::Finished => (Outcome::Crashed, "the program gave no answer".into()),
+            Ending::Exited(error) => (Outcome::Exception, error.clone()),
+            Ending::Raised { error, .. } => (Outcome::Exception, error.clone()),
+            Ending::Syntax(error) => (Outcome::SyntaxError, error.clone()),
+            Ending::Memory => (Outcome::OutOfMemory, "MemoryError: the program used too much memory".into()),
+            Ending::Output => (Outcome::OutputLimit, "the program printed too much".into()),
+            Ending::Broken(reason) => (Outcome::Crashed, format!("the interpreter's answer is broken: {reason}")),
+            Ending::Stopped(stop) => match stop {
+                Stop::Fuel => (Outcome::Timeout, format!("not finished after {} ms", fuel / INSTRUCTIONS_PER_MS)),
+                Stop::Memory => (Outcome::OutOfMemory, "MemoryError: the program used too much memory".into()),
+                Stop::Output => (Outcome::OutputLimit, "the program printed too much".into()),
+                Stop::Forbidden(what) => (Outcome::Forbidden, format!("not allowed here: {}", plain_name(what))),
+                other => (Outcome::Crashed, other.to_string()),
+            },
+        }
+    }
+}
+
+/// `wasi:sockets/tcp-create-socket@0.2.9#create-tcp-socket` → `create-tcp-socket`
+fn plain_name(what: &str) -> &str {
+    what.rsplit('#').next().unwrap_or(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::encode;
+    use proptest::prelude::*;
+
+    fn reply(fields: &[(&str, Value)]) -> Vec<u8> {
+        encode(&Value::Dict(fields.iter().map(|(k, v)| (Value::str(*k), v.clone())).collect()))
+    }
+
+    #[test]
+    fn nonsense_is_a_crash_of_the_submission() {
+        for bytes in [vec![], b"N".to_vec(), reply(&[]), reply(&[("status", Value::str("passed"))])] {
+            assert_eq!(Run::read(&bytes).failure(1).0, Outcome::Crashed);
+        }
+        let lie = reply(&[("status", Value::str("ok")), ("value", Value::Bytes(b"\xff".to_vec()))]);
+        assert_eq!(Run::read(&lie).failure(1).0, Outcome::Crashed);
+    }
+
+    #[test]
+    fn texts_are_bounded() {
+        let long = Value::str("x".repeat(1 << 20));
+        let run = Run::read(&reply(&[("status", Value::str("error")), ("error", long.clone()), ("trace", long)]));
+        assert!(run.trace.chars().count() <= TRACE_LIMIT + 1 && run.failure(1).1.chars().count() <= ERROR_LIMIT + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_run(bytes: Vec<u8>) {
+            Run::read(&bytes);
+        }
+    }
+}

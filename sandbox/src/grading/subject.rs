@@ -1,0 +1,140 @@
+//! The submission in its instance.
+
+use super::reply::{Ending, Run};
+use crate::course::Problem;
+use crate::engine::{Instance, Stop};
+use crate::error::Result;
+use crate::value::{Value, encode};
+
+/// Instructions to start with, whatever a test allows: compiling again after a stop must not fail.
+const RELOAD_FUEL: u64 = 20_000_000_000;
+
+/// Whether a submission can be run.
+pub enum Loaded {
+    /// It compiled.
+    Ready,
+    /// It did not, and why.
+    Failed(Box<Run>),
+}
+
+/// An instance with a submission in it.
+pub struct Subject {
+    instance: Instance,
+    /// The request that loads the submission.
+    request: Vec<u8>,
+    in_place: bool,
+    /// Fuel used and bytes printed since `load`.
+    pub fuel: u64,
+    pub stdout_bytes: u64,
+}
+
+impl Subject {
+    pub fn new(instance: Instance) -> Subject {
+        Subject { instance, request: Vec::new(), in_place: false, fuel: 0, stdout_bytes: 0 }
+    }
+
+    /// Compile a submission.
+    pub fn load(&mut self, problem: &Problem, code: &str, output_bytes: u32, fuel: u64) -> Result<Loaded> {
+        self.reset()?;
+        (self.fuel, self.stdout_bytes) = (0, 0);
+        self.request = encode(&Value::Tuple(vec![
+            Value::str("load"),
+            Value::str(code),
+            Value::str(&problem.filename),
+            Value::str(problem.module()),
+            problem.prelude.as_ref().map_or(Value::None, Value::str),
+            files(problem),
+            Value::int(output_bytes.into()),
+        ]));
+        let run = self.send_load(fuel)?;
+        Ok(match run.ending {
+            Ending::Finished => Loaded::Ready,
+            _ => Loaded::Failed(Box::new(run)),
+        })
+    }
+
+    fn send_load(&mut self, fuel: u64) -> Result<Run> {
+        let request = std::mem::take(&mut self.request);
+        let run = self.send(&request, fuel);
+        self.request = request;
+        let run = run?;
+        self.in_place = run.ending == Ending::Finished;
+        Ok(run)
+    }
+
+    /// Send a request about the loaded submission, loading it again if its instance had to be reset.
+    pub fn request(&mut self, parts: Vec<Value>, fuel: u64) -> Result<Run> {
+        self.request_bytes(&encode(&Value::Tuple(parts)), fuel)
+    }
+
+    /// As [`Subject::request`], for a request that is already written.
+    pub fn request_bytes(&mut self, request: &[u8], fuel: u64) -> Result<Run> {
+        if !self.in_place {
+            let before = self.fuel;
+            let run = self.send_load(RELOAD_FUEL)?;
+            self.fuel = before; // the same work was counted at the first loading
+            if !self.in_place {
+                return Ok(run);
+            }
+        }
+        let run = self.send(request, fuel)?;
+        self.stdout_bytes += run.out.len() as u64;
+        Ok(run)
+    }
+
+    fn send(&mut self, request: &[u8], fuel: u64) -> Result<Run> {
+        let call = self.instance.call(request, fuel, None)?;
+        self.fuel += call.fuel;
+        Ok(match call.reply {
+            Ok(bytes) => Run::read(&bytes),
+            Err(stop) => {
+                self.in_place = false;
+                Run::stopped(stop)
+            }
+        })
+    }
+
+    /// Import the submission and evaluate an expression in it.
+    pub fn call(&mut self, expression: &str, fuel: u64) -> Result<Run> {
+        self.request(vec![Value::str("call"), Value::str(expression), Value::int(1)], fuel)
+    }
+
+    /// Run it as a script.
+    pub fn main(&mut self, stdin: &str, seed: i64, fuel: u64) -> Result<Run> {
+        self.request(vec![Value::str("main"), Value::str(stdin), Value::int(seed)], fuel)
+    }
+
+    /// Forget the submission and put the instance back.
+    pub fn reset(&mut self) -> Result<()> {
+        self.in_place = false;
+        self.instance.reset()
+    }
+
+    #[cfg(test)]
+    pub fn is_pristine(&mut self) -> bool {
+        self.instance.is_pristine()
+    }
+
+    /// Instances made and resets done.
+    #[cfg(test)]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.instance.made, self.instance.resets)
+    }
+
+    /// What a stop in the middle of a test script is called there.
+    pub fn stop_text(stop: &Stop) -> String {
+        match stop {
+            Stop::Fuel => "TimeoutError: the program did not finish in time".into(),
+            Stop::Memory => "MemoryError: the program used too much memory".into(),
+            Stop::Output => "the program printed too much".into(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The problem's files as a dictionary of bytes.
+pub fn files(problem: &Problem) -> Value {
+    Value::Dict(
+        problem.files.iter().map(|(name, text)| (Value::str(name), Value::Bytes(text.clone().into_bytes()))).collect(),
+    )
+}

@@ -1,0 +1,105 @@
+//! Equal inputs give equal bytes: whatever ran before, on a fresh or a reset instance, on any thread.
+
+use novice_sandbox::{Engine, EngineOptions, Pool, Report};
+use serde_json::json;
+
+use crate::{grade, options, problem_with};
+
+const CURIOUS: &str = "import random, time, os, uuid, hashlib\nprint(random.random(), random.sample(range(100), 5))\nprint(time.time(), time.perf_counter(), time.localtime().tm_year)\ntime.sleep(3600)\nprint(time.monotonic())\nprint(os.urandom(8).hex(), uuid.uuid4())\nprint({'spam', 'eggs', 'ham', 'bread'}, hash('spam'), id([]))\nprint(dict(os.environ), os.getcwd())\n";
+
+fn curious(pool: &Pool) -> Report {
+    let problem = problem_with(json!([{"stdin": "", "stdout": "nothing"}, {"stdin": "", "stdout": "nothing"}]));
+    pool.submit(problem, CURIOUS.into()).wait()
+}
+
+#[test]
+fn time_entropy_and_hash_order_are_the_same_everywhere() {
+    let plain = EngineOptions { cached_reports: 0, ..options() };
+    let pools: Vec<Pool> = [true, false]
+        .map(|reset| Pool::new(Engine::open(&EngineOptions { reset, ..plain.clone() }).unwrap(), 2).unwrap())
+        .into();
+    let first = curious(&pools[0]);
+    assert_eq!(first.verdict, novice_sandbox::Outcome::WrongAnswer, "{:?}", first.tests);
+    for pool in &pools {
+        for _ in 0..6 {
+            assert_eq!(curious(pool), first);
+        }
+    }
+}
+
+/// Programs of every ending, so that every way back to the first state is used.
+const VARIED: [&str; 14] = [
+    "print('hi')",
+    "print(sum(i * i for i in range(20000)))",
+    "x = [0] * 3_000_000\nprint(len(x))",
+    "x = [bytearray(1 << 20) for _ in range(60)]\nprint(len(x))",
+    "def f(n):\n    return f(n + 1)\nf(0)",
+    "while True: pass",
+    "import builtins, sys, math, random\nbuiltins.print = None\nmath.pi = 3\nrandom.random = lambda: 4\nsys.modules.clear()",
+    "x = (",
+    "import gc\nfor o in gc.get_objects():\n    if isinstance(o, dict) and len(o) < 50:\n        o.clear()",
+    "import sys\nsys.setrecursionlimit(10**7)\ndef f(n):\n    return f(n + 1)\nf(0)",
+    "x = []\nwhile True: x.append('a' * 100000)",
+    "print('x' * 1000000)",
+    "import socket\nsocket.socket()",
+    "import ctypes_like_nothing",
+];
+
+#[test]
+fn a_reset_instance_answers_like_a_fresh_one_to_the_instruction() {
+    let problem = problem_with(json!([{"stdin": "5\n", "stdout": "hi"}, {"stdin": "", "stdout": "25"}]));
+    let plain = EngineOptions { cached_reports: 0, timeout_ms: 60, ..options() };
+    let run = |reset: bool, order: &[usize]| -> Vec<Report> {
+        let engine = Engine::open(&EngineOptions { reset, ..plain.clone() }).unwrap();
+        let pool = Pool::new(engine, 1).unwrap();
+        let reports = pool.grade_all(order.iter().map(|i| (problem.clone(), VARIED[*i].to_string())));
+        let mut sorted: Vec<(usize, Report)> = order.iter().copied().zip(reports).collect();
+        sorted.sort_by_key(|(i, _)| *i);
+        sorted.into_iter().map(|(_, report)| report).collect()
+    };
+    let forward: Vec<usize> = (0..VARIED.len()).collect();
+    let backward: Vec<usize> = forward.iter().rev().copied().collect();
+    let fresh = run(false, &forward);
+    assert_eq!(run(true, &forward), fresh);
+    assert_eq!(run(true, &backward), fresh);
+}
+
+#[test]
+fn reports_come_in_the_order_of_jobs_and_from_the_cache() {
+    let problem = problem_with(json!([{"stdin": "", "stdout": "0"}]));
+    let jobs = (0..40).map(|i| (problem.clone(), format!("print({})", i % 7)));
+    let reports = crate::pool().grade_all(jobs);
+    for (i, report) in reports.iter().enumerate() {
+        assert_eq!(report.grade, if i % 7 == 0 { 100.0 } else { 0.0 });
+    }
+    assert_eq!(grade(&problem, "print(0)"), reports[0]);
+}
+
+#[test]
+fn damaged_machine_code_is_rebuilt_and_an_unusable_folder_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("novice");
+    let settings = EngineOptions { cache_dir: Some(cache.clone()), ..options() };
+    // Seed the folder from the shared one: compiling takes seconds.
+    crate::engine();
+    std::fs::create_dir(&cache).unwrap();
+    for entry in std::fs::read_dir(options().cache_dir.unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, cache.join(path.file_name().unwrap())).unwrap();
+    }
+    assert!(Engine::open(&settings).unwrap().from_cache());
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
+    for entry in std::fs::read_dir(&cache).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().unwrap() == "cwasm" {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+        }
+    }
+    let rebuilt = Engine::open(&settings).unwrap();
+    assert!(!rebuilt.from_cache());
+    assert!(Engine::open(&settings).unwrap().from_cache());
+}
