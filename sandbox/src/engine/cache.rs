@@ -17,6 +17,8 @@ use super::{EngineOptions, guest};
 use crate::error::{Error, Result};
 
 const WASMTIME: &str = "48.0.8";
+/// Files that stay when a new one is written (45 MB each).
+const KEPT: usize = 4;
 
 /// The guest as a module, and whether it came from the cache.
 pub fn module(engine: &Engine, options: &EngineOptions) -> Result<(Module, bool)> {
@@ -107,5 +109,23 @@ fn store(path: &Path, code: &[u8]) -> std::io::Result<()> {
         Ok(())
     };
     write(blake3::hash(code).to_hex().as_bytes(), &checksum_path(path))?;
-    write(code, path)
+    write(code, path)?;
+    prune(folder);
+    Ok(())
+}
+
+/// Remove all but the newest few files of other guests and settings. A file that is in use stays readable for its user.
+fn prune(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut found: Vec<(std::time::SystemTime, PathBuf)> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "cwasm"))
+        .filter_map(|path| Some((fs::metadata(&path).and_then(|m| m.modified()).ok()?, path)))
+        .collect();
+    found.sort();
+    found.reverse();
+    for (_, path) in found.into_iter().skip(KEPT) {
+        let _ = fs::remove_file(checksum_path(&path));
+        let _ = fs::remove_file(path);
+    }
 }

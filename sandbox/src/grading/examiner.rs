@@ -31,8 +31,8 @@ struct Channel {
     runs: i64,
     /// After a stop, objects of the submission are gone.
     objects_lost: Option<String>,
-    /// The worst that happened in the submission: outcome, message, trace.
-    worst: Option<(Outcome, String, String)>,
+    /// The worst that happened in the submission.
+    worst: Option<Incident>,
     failure: Option<Error>,
 }
 
@@ -86,8 +86,8 @@ impl Channel {
         };
         if !matches!(run.ending, Ending::Finished | Ending::Exited(_)) {
             let (outcome, message) = run.failure(self.fuel);
-            if self.worst.as_ref().is_none_or(|worst| worst.0 < outcome) {
-                self.worst = Some((outcome, message, run.trace.clone()));
+            if self.worst.as_ref().is_none_or(|worst| worst.outcome < outcome) {
+                self.worst = Some(Incident { outcome, message, trace: run.trace.clone() });
             }
             if status == "stopped" {
                 self.objects_lost = Some(error.clone());
@@ -112,6 +112,13 @@ impl Channel {
     }
 }
 
+/// Something that went wrong in the submission while a test script ran.
+struct Incident {
+    outcome: Outcome,
+    message: String,
+    trace: String,
+}
+
 fn refusal(reason: &str) -> Vec<u8> {
     encode(&Value::Dict(vec![(Value::str("status"), Value::str("stopped")), (Value::str("error"), Value::str(reason))]))
 }
@@ -127,7 +134,7 @@ struct Verdict {
 
 impl Grader {
     /// Send a request to the examiner with a channel to the submission.
-    fn examine(&mut self, request: Vec<Value>, fuel: u64) -> Result<(Verdict, Option<(Outcome, String, String)>)> {
+    fn examine(&mut self, request: Vec<Value>, fuel: u64) -> Result<(Verdict, Option<Incident>)> {
         let channel = Channel {
             subject: self.subject.clone(),
             fuel_left: fuel,
@@ -222,7 +229,7 @@ impl Grader {
         report.earned = score.max(0.0);
         let points = format!("{} of {} points", crate::report::number(score), crate::report::number(max_score));
         Ok(match worst {
-            Some((outcome, message, trace)) => report.with(outcome, format!("{points}; {message}"), &trace),
+            Some(worst) => report.with(worst.outcome, format!("{points}; {}", worst.message), &worst.trace),
             None => report.wrong(points),
         })
     }
@@ -290,10 +297,10 @@ impl Grader {
 }
 
 /// Outcome of a test from what the examiner says and the worst that the host saw the submission do.
-fn judge(report: TestReport, verdict: &Verdict, worst: Option<(Outcome, String, String)>) -> TestReport {
+fn judge(report: TestReport, verdict: &Verdict, worst: Option<Incident>) -> TestReport {
     // A submission that had to be stopped has not passed, whatever the test made of it.
-    if let Some((outcome, message, trace)) = worst.as_ref().filter(|worst| worst.0 > Outcome::SyntaxError) {
-        return report.with(*outcome, message.clone(), trace);
+    if let Some(worst) = worst.as_ref().filter(|worst| worst.outcome > Outcome::SyntaxError) {
+        return report.with(worst.outcome, worst.message.clone(), &worst.trace);
     }
     match verdict.status.as_str() {
         "passed" => report.passed(),
@@ -303,7 +310,7 @@ fn judge(report: TestReport, verdict: &Verdict, worst: Option<(Outcome, String, 
         "broken" => report.with(Outcome::Crashed, format!("test script: {}", verdict.message), ""),
         _ => {
             let (outcome, trace) =
-                worst.map_or((Outcome::Exception, String::new()), |(outcome, _, trace)| (outcome, trace));
+                worst.map_or((Outcome::Exception, String::new()), |worst| (worst.outcome, worst.trace));
             report.with(outcome, format!("test script: {}", verdict.message), &trace)
         }
     }

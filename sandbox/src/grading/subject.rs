@@ -14,7 +14,7 @@ pub enum Loaded {
     /// It compiled.
     Ready,
     /// It did not, and why.
-    Failed(Run),
+    Failed(Box<Run>),
 }
 
 /// An instance with a submission in it.
@@ -49,7 +49,7 @@ impl Subject {
         let run = self.send_load(fuel)?;
         Ok(match run.ending {
             Ending::Finished => Loaded::Ready,
-            _ => Loaded::Failed(run),
+            _ => Loaded::Failed(Box::new(run)),
         })
     }
 

@@ -90,15 +90,15 @@ fn damaged_machine_code_is_rebuilt_and_an_unusable_folder_is_no_error() {
     assert!(Engine::open(&settings).unwrap().from_cache());
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
-    let code = std::fs::read_dir(&cache)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .find(|p| p.extension().unwrap() == "cwasm")
-        .unwrap();
-    let mut bytes = std::fs::read(&code).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&code, &bytes).unwrap();
+    for entry in std::fs::read_dir(&cache).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().unwrap() == "cwasm" {
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+        }
+    }
     let rebuilt = Engine::open(&settings).unwrap();
     assert!(!rebuilt.from_cache());
     assert!(Engine::open(&settings).unwrap().from_cache());

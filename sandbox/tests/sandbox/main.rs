@@ -1,5 +1,7 @@
 //! The sandbox from outside: every kind of test, what students see, attacks, determinism. One binary, so that one engine serves all.
 
+#![allow(clippy::unwrap_used)] // the helpers below are test code outside of test functions
+
 mod attacks;
 mod calls;
 mod cli_shape;

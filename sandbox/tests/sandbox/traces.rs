@@ -79,6 +79,13 @@ fn only_the_students_frames_with_real_line_numbers() {
 }
 
 #[test]
+fn lines_are_counted_as_the_compiler_counts_them() {
+    assert!(trace("x = 1\r\n\r\ndef f(a):\r\n    return a[0]\r\n").contains("line 4, in f\n    return a[0]\n"));
+    assert!(trace("x = 'a\u{2028}b\u{c}c'\ndef f(a):\n    return a[0]\n").contains("line 3, in f\n    return a[0]\n"));
+    assert!(trace("x = '\0'\n").ends_with("SyntaxError: source code string cannot contain null bytes\n"));
+}
+
+#[test]
 fn syntax_errors_point_at_the_place() {
     insta::assert_snapshot!(trace("def f(a):\n    x = (1,\n    return x\n"), @r#"
       File "program.py", line 2

@@ -97,6 +97,14 @@ if __name__ == '__main__':
 }
 
 #[test]
+fn a_programs_own_exceptions_have_no_module_before_their_name() {
+    let problem = crate::problem(
+        "    filename: odd.py\n    tests: [{unittest: \"from odd import check\\ndef test_a():\\n    check(1)\"}]",
+    );
+    assert_eq!(message(&grade(&problem, CODE)), "Odd: odd");
+}
+
+#[test]
 fn doctests_in_text_and_in_docstrings() {
     let source = ">>> area(2)\n12\n>>> area(1)\n4\n\n>>> check(3)\nTraceback (most recent call last):\nOdd: odd\n\n>>> for r in range(2):\n...     print(area(r))\n0\n3\n";
     let report = unit(source, CODE);

@@ -73,6 +73,7 @@ def prepare_snapshot():
     sys.modules.pop("program", None)
     _subject.load("", "program.py", "program", None, {}, 0)
     _subject.program = None
+    program.fresh(0, {})
     traces.forget()
     gc.collect()
     gc.freeze()

@@ -63,7 +63,7 @@ class Examiner:
             with streams.Redirect(out, out, streams.text_input("")):
                 reply["score"] = action()
         except BaseException as exc:
-            sources = {"test.py": source.splitlines()}
+            sources = {"test.py": traces.lines_of(source)}
             student = getattr(exc, "student_trace", None)
             where = traces.last_line_number(exc, sources)
             if student is not None:

@@ -8,7 +8,6 @@ restores the whole memory.
 import builtins
 import gc
 import math
-import operator
 import random
 import sys
 import types
@@ -16,28 +15,24 @@ import types
 from . import files, streams, traces
 
 RECURSION_LIMIT = 1000
-_watched = [(m.__dict__, dict(m.__dict__)) for m in (math, random)]
-_builtins = {}
+_watched = []
 
 
 def remember():
     """Call last while the guest is built: what `fresh` goes back to."""
-    _builtins.update(builtins.__dict__)
-
-
-def _restore(current, original):
-    if len(current) == len(original) and all(map(operator.is_, current.values(), original.values())):
-        return
-    current.clear()
-    current.update(original)
+    for module in (builtins, math, random):
+        names = module.__dict__
+        _watched.append((names, dict(names), tuple(names.values())))
 
 
 def fresh(seed, initial_files):
-    """Make the interpreter look untouched to the next run."""
-    _restore(builtins.__dict__, _builtins)
-    for current, original in _watched:
-        _restore(current, original)
-    random.seed(seed)
+    """Make the interpreter look untouched to the next run. A `seed` of None leaves `random` alone."""
+    for names, original, values in _watched:
+        if tuple(names.values()) != values:  # items that are the same object are equal without a further look
+            names.clear()
+            names.update(original)
+    if seed is not None:
+        random.seed(seed)
     files.reset(initial_files)
     sys.setrecursionlimit(RECURSION_LIMIT)
     sys.settrace(None)
@@ -50,16 +45,20 @@ class Program:
     def __init__(self, code, filename, module, prelude, initial_files, limit, stop):
         self.filename = filename
         self.module = module
-        self.limit = limit
-        self.stop = stop
+        self.streams = streams.Streams(limit, stop)
+        # Seeding takes longer than a small function; a program that never says "random" cannot tell.
+        self.draws = "random" in code or "random" in (prelude or "")
         self.files = dict(initial_files)
         self.files[filename] = code.encode()
-        self.sources = {filename: code.splitlines()}
+        self.sources = {filename: traces.lines_of(code)}
         self.parts = []
         if prelude:
-            self.sources["prelude.py"] = prelude.splitlines()
+            self.sources["prelude.py"] = traces.lines_of(prelude)
             self.parts.append(compile(prelude, "prelude.py", "exec", dont_inherit=True))
         self.parts.append(compile(code, filename, "exec", dont_inherit=True))
+
+    def fresh(self, seed):
+        fresh(seed if self.draws else None, self.files)
 
     def new_module(self, name):
         module = types.ModuleType(name)
@@ -76,11 +75,10 @@ class Program:
 
     def observe(self, action, stdin=""):
         """Run `action()` with streams of its own → reply (see `subject`). Catches whatever it raises."""
-        out = streams.Output(self.limit, self.stop)
-        err = streams.Output(self.limit, self.stop)
+        out, err, _ = taken = self.streams.take(stdin)
         reply = {"status": "ok", "trace": "", "error": "", "line": None, "types": (), "value": None}
         try:
-            with streams.Redirect(out, err, streams.text_input(stdin)):
+            with streams.Redirect(*taken):
                 reply["value"] = action()
         except BaseException as exc:
             self.note(reply, exc)

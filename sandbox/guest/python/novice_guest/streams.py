@@ -57,6 +57,33 @@ def text_input(text):
     return io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogatepass")), encoding="utf-8", errors="replace")
 
 
+class Streams:
+    """The three streams of a program's runs. Making them is a good part of a short run, so what a run left untouched serves the next."""
+
+    def __init__(self, limit, stop):
+        self.limit, self.stop = limit, stop
+        self.out = self.err = self.empty = None
+
+    def take(self, stdin):
+        """Streams for a run that finds `stdin` typed."""
+        if not _untouched(self.out):
+            self.out = Output(self.limit, self.stop)
+        if not _untouched(self.err):
+            self.err = Output(self.limit, self.stop)
+        if stdin:
+            return self.out, self.err, text_input(stdin)
+        if self.empty is None or self.empty.closed:
+            self.empty = text_input("")
+        return self.out, self.err, self.empty
+
+
+def _untouched(output):
+    try:
+        return not (output is None or output.closed or output.sink.parts or len(output.__dict__) != 1)
+    except BaseException:
+        return False
+
+
 def read_line(prompt="", /):
     """`input` without the flush after every prompt. The prompt goes to standard output, as at a terminal."""
     if prompt != "":

@@ -22,9 +22,8 @@ class Subject:
     # -- one submission
 
     def load(self, code, filename, module, prelude, files, limit):
-        program.fresh(0, {})
         self.handles, self.numbers, self.calls = [], {}, {}
-        sources = {filename: code.splitlines(), "prelude.py": (prelude or "").splitlines()}
+        sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude or "")}
         try:
             self.program = program.Program(code, filename, module, prelude, files, limit, self.stop)
         except BaseException as exc:
@@ -40,14 +39,14 @@ class Subject:
     def main(self, stdin, seed):
         """Run as a script."""
         p = self.program
-        program.fresh(seed, p.files)
+        p.fresh(seed)
         module = p.new_module("__main__")
         return p.observe(lambda: p.execute(module), stdin)
 
     def call(self, expression, seed):
         """Import as a module, then evaluate an expression in it."""
         p = self.program
-        program.fresh(seed, p.files)
+        p.fresh(seed)
         module = p.new_module(p.module)
         code = self.calls.get(expression)
         if code is None:
@@ -76,7 +75,7 @@ class Subject:
         """Import the submission; its value is the dictionary of its public names."""
         p = self.program
         self.begin()
-        program.fresh(seed, p.files)
+        p.fresh(seed)
         module = p.new_module(p.module)
 
         self.number(module)

@@ -6,6 +6,7 @@ lengths are bounded, so that the text is short and the same on every run.
 
 import itertools
 import linecache
+import sys
 import traceback
 
 FRAMES_HEAD, FRAMES_TAIL = 4, 6
@@ -16,6 +17,11 @@ CAUSE = "\nThe above exception was the direct cause of the following exception:\
 CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
+def lines_of(source):
+    """Lines as the compiler counts them (`str.splitlines` also breaks at form feeds and the like)."""
+    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def clip(text, limit):
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -24,7 +30,7 @@ def describe(exc):
     """The last line of a traceback: class and message, with CPython's "Did you mean" where it has one."""
     cls = type(exc)
     name = cls.__qualname__
-    if cls.__module__ not in ("builtins", "__main__", "program"):
+    if cls.__module__ != "builtins" and cls.__module__.partition(".")[0] in sys.stdlib_module_names - {"__main__"}:
         name = f"{cls.__module__}.{name}"
     try:
         text = str(exc.msg if isinstance(exc, SyntaxError) else exc)

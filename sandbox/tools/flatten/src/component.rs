@@ -57,9 +57,7 @@ pub fn parse(bytes: &[u8]) -> Result<Component<'_>> {
         match payload? {
             Payload::ModuleSection { unchecked_range: range, .. } => {
                 if depth == 0 {
-                    let Some(module) = bytes.get(range.start as usize..range.end as usize) else {
-                        bail!("truncated module")
-                    };
+                    let Some(module) = bytes.get(range.start..range.end) else { bail!("truncated module") };
                     component.modules.push(core::parse(module)?);
                 }
                 depth += 1;
