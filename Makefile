@@ -15,9 +15,7 @@ NOVICE = $(CARGO) run --quiet $(FLAGS) --package novice --bin novice --
 # Where `make newcaledonia` finds the data.
 DATA ?= data/newcaledonia
 
-# What the demo and the run on real submissions do, after the build. A run that exists is replaced.
-DEMO = $(NOVICE) train configs/demo.yaml --force
-NEWCALEDONIA = $(NOVICE) train configs/newcaledonia.yaml --set data.course=$(DATA)/course.yaml --set data.traces=$(DATA)/traces.jsonl --force
+NEWCALEDONIA = configs/newcaledonia.yaml --set data.course=$(DATA)/course.yaml --set data.traces=$(DATA)/traces.jsonl
 
 .PHONY: help setup build demo newcaledonia test fmt lint doc unit deny test-long clean clean-runs clean-libtorch
 
@@ -31,14 +29,17 @@ build: setup ## Build the novice binary (the first time: several minutes)
 	@echo "== build" >&2
 	@$(CARGO) build $(FLAGS) --package novice
 
-demo: build ## Train, evaluate and watch a small learner on the embedded course (at most 10 minutes after the build)
+demo: build ## Train a small learner on the embedded course, evaluate it, watch it (about 8 minutes after the build)
 	@echo "== demo; results go to runs/demo" >&2
-	@$(DEMO)
+	@$(NOVICE) train configs/demo.yaml --force
+	@$(NOVICE) evaluate runs/demo
+	@$(NOVICE) simulate runs/demo --problem total --temperature 0.5
 
 newcaledonia: build ## The same on real submissions: make newcaledonia DATA=folder (under an hour)
 	@test -e "$(DATA)" || { echo "error: $(DATA) does not exist; say where the data are: make newcaledonia DATA=folder" >&2; exit 2; }
 	@echo "== newcaledonia; results go to runs/newcaledonia" >&2
-	@$(NEWCALEDONIA)
+	@$(NOVICE) train $(NEWCALEDONIA) --force
+	@$(NOVICE) evaluate runs/newcaledonia
 
 test: setup fmt lint doc unit deny ## Everything that must hold: format, lints, documentation, tests, licences
 	@echo "== all passed" >&2

@@ -2,10 +2,12 @@
 
 use clap::Parser;
 use novice::commands::Cli;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    wait_politely();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -13,5 +15,19 @@ fn main() -> ExitCode {
             let code = error.downcast_ref::<novice::Error>().map_or(1, novice::Error::exit_code);
             ExitCode::from(code)
         }
+    }
+}
+
+/// Threads of libtorch that wait for each other sleep instead of spinning: on a machine that does something else as well
+/// spinning costs a multiple of the time, on an idle one it gains nothing. libgomp reads the setting when the
+/// program is loaded, so the program starts itself again with it. A setting of the user's is left alone.
+fn wait_politely() {
+    const POLICY: &str = "OMP_WAIT_POLICY";
+    if std::env::var_os(POLICY).is_some() {
+        return;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        // Comes back only when it failed; then the run goes on as it is.
+        let _ = Command::new(program).args(std::env::args_os().skip(1)).env(POLICY, "passive").exec();
     }
 }

@@ -36,9 +36,11 @@ pub fn plan(run: &Run, workshop: &Workshop, model: &Model) -> Result<String> {
 }
 
 fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
-    let (mut trees, mut tokens, mut targets) = (0, 0, 0);
+    let (mut trees, mut tokens, mut targets, mut too_long) = (0, 0, 0, 0);
     for trajectory in &workshop.dataset.train {
-        for tree in workshop.sft_trees(trajectory)?.trees {
+        let found = workshop.sft_trees(trajectory)?;
+        too_long += found.too_long.len();
+        for tree in found.trees {
             (trees, tokens, targets) = (trees + 1, tokens + tree.tree.len(), targets + tree.tree.targets());
         }
     }
@@ -50,9 +52,11 @@ fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
 }
 
 fn dpo(workshop: &Workshop) -> Result<String> {
-    let (mut pairs, mut tokens) = (0, 0);
+    let (mut pairs, mut tokens, mut too_long) = (0, 0, 0);
     for trajectory in &workshop.dataset.train {
-        for tree in workshop.pair_trees(trajectory)?.trees {
+        let found = workshop.pair_trees(trajectory)?;
+        too_long += found.too_long.len();
+        for tree in found.trees {
             (pairs, tokens) = (pairs + tree.pairs.len(), tokens + tree.tree.len());
         }
     }
