@@ -10,10 +10,10 @@ fn folder() -> tempfile::TempDir {
     let course = repository("configs/demo/course.yaml").canonicalize().unwrap();
     fs::copy(course, folder.path().join("course.yaml")).unwrap();
     let line = |n: usize, code: &str| {
-        format!("{}\n", serde_json::json!({"student": "s1", "problem": "sum_list", "attempt": n, "code": code}))
+        format!("{}\n", serde_json::json!({"student": "s1", "problem": "total", "attempt": n, "code": code}))
     };
-    let logs = line(1, "def sum_list(numbers):\n    return 0\n")
-        + &line(2, "def sum_list(numbers):\n    return sum(numbers)\n");
+    let logs =
+        line(1, "def total(numbers):\n    return 0\n") + &line(2, "def total(numbers):\n    return sum(numbers)\n");
     fs::write(folder.path().join("logs.jsonl"), logs).unwrap();
     folder
 }
@@ -68,7 +68,7 @@ fn a_broken_trace_line_is_named() {
     fs::write(&path, format!("{logs}{{\"student\": \"s1\", \"problem\"\n")).unwrap();
     let err = refused(folder.path(), DATA, &[]);
     assert!(err.contains("logs.jsonl:3:"), "{err}");
-    let wrong = serde_json::json!({"student": "s1", "problem": "sum_list", "attempt": 3, "code": "x", "grade": 300});
+    let wrong = serde_json::json!({"student": "s1", "problem": "total", "attempt": 3, "code": "x", "grade": 300});
     fs::write(&path, format!("{logs}{wrong}\n")).unwrap();
     let err = refused(folder.path(), DATA, &[]);
     assert!(err.contains("logs.jsonl:3: grade: "), "{err}");

@@ -89,7 +89,7 @@ fn a_run_from_logs_to_a_table() {
     assert!(copy.contains("1.000"), "copying covers every step: {copy}");
     assert!(run.join("evaluation/table.csv").exists());
 
-    let watched = succeed(at, &["simulate", "runs/tiny", "--problem", "sum_list", "-n", "2"]);
+    let watched = succeed(at, &["simulate", "runs/tiny", "--problem", "total", "-n", "2"]);
     assert!(watched.contains("learner 2 of 2"), "{watched}");
     let statistics = succeed(at, &["traces", "tiny.yaml"]);
     assert!(statistics.contains("submissions"), "{statistics}");

@@ -44,10 +44,14 @@ fn sft(run: &Run, workshop: &Workshop) -> Result<String> {
             (trees, tokens, targets) = (trees + 1, tokens + tree.tree.len(), targets + tree.tree.targets());
         }
     }
-    let steps = run.sft.epochs * usize::div_ceil(trees, run.sft.batch_trajectories);
+    let epochs = run.sft.epochs;
+    let steps = epochs * usize::div_ceil(trees, run.sft.batch_trajectories);
+    let left_out = match too_long {
+        0 => String::new(),
+        n => format!("; {n} submissions are left out: too long for `dialogue.max_tokens`"),
+    };
     Ok(format!(
-        "{steps} steps over {trees} conversations of {tokens} tokens ({targets} targets), {} epochs",
-        run.sft.epochs
+        "{steps} steps over {trees} conversations of {tokens} tokens ({targets} targets), {epochs} epochs{left_out}"
     ))
 }
 
@@ -61,8 +65,12 @@ fn dpo(workshop: &Workshop) -> Result<String> {
         }
     }
     let run = &workshop.run.dpo;
+    let left_out = match too_long {
+        0 => String::new(),
+        n => format!("; {n} pairs are left out: too long for `dialogue.max_tokens`"),
+    };
     Ok(format!(
-        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}",
+        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}{left_out}",
         run.batch_pairs, run.epochs, run.beta
     ))
 }
