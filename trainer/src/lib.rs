@@ -6,6 +6,7 @@
 //! [`generate`] and [`rollout`] grow the trees with the model's own submissions, graded in the sandbox.
 
 pub mod error;
+pub mod files;
 pub(crate) mod random;
 
 pub mod config;

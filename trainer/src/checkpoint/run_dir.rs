@@ -4,8 +4,8 @@
 //! all. A lock on its marker file (`flock`, released by the system when the process ends, however it ends) keeps a
 //! second process out. A folder without the marker is somebody else's: it is never resumed, never removed.
 
-use super::atomic::sync_dir;
-use super::{Versions, write_atomic};
+use super::Versions;
+use crate::files::{sync_dir, write_atomic};
 use crate::{Error, Result};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};

@@ -11,9 +11,8 @@
 //! a resumed run writes the same bytes as one that was never stopped. JSON has no NaN and no infinity: a state that may
 //! hold them keeps them in tensors.
 
-use super::atomic::{UNFINISHED, sync_dir};
 use super::tensors::{hash_file, read_tensors, write_tensors};
-use super::write_atomic;
+use crate::files::{UNFINISHED, sync_dir, write_atomic};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

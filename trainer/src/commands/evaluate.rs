@@ -1,9 +1,9 @@
 //! `novice evaluate`: every model of a run and the baseline, beside held-out students.
 
 use super::train::models;
-use crate::checkpoint::write_atomic;
 use crate::error::Error;
 use crate::evaluate::{Policy, Record, Table, points, roll_out, summarise};
+use crate::files::write_atomic;
 use crate::monitor::Counter;
 use crate::rollout::RolloutLine;
 use crate::workshop::{Workshop, model_folder};

@@ -9,7 +9,7 @@
 
 use super::records::read_records;
 use super::resume::ResumeAt;
-use crate::checkpoint::sync_dir;
+use crate::files::sync_dir;
 use crate::{Error, Result};
 use protobuf::Message;
 use std::fs::{self, File};

@@ -4,7 +4,7 @@
 //! at the end; cutting back removes that part.
 
 use super::resume::ResumeAt;
-use crate::checkpoint::write_atomic;
+use crate::files::write_atomic;
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 use std::fs::{self, File, OpenOptions};

@@ -6,9 +6,9 @@
 
 use super::Trainee;
 use super::drive::{Named, Stage, Update};
-use crate::checkpoint::write_atomic;
 use crate::config::{DpoSettings, OptimiserSettings, StageName};
 use crate::error::{Error, Result};
+use crate::files::write_atomic;
 use crate::forest::{self, TargetLogProbs};
 use crate::monitor::StageMonitor;
 use crate::objective::{self, DpoLoss, Metrics, PairLogProbs};

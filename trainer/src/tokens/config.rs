@@ -7,8 +7,8 @@
 use super::tokenizer::Tokenizer;
 use crate::config::Template;
 use crate::error::{Error, Result};
+use crate::files::write_atomic;
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::Path;
 
 /// Start of a turn.
@@ -46,10 +46,10 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Io`].
     pub fn save(&self, dir: &Path, template: Template) -> Result<()> {
-        write_whole(&dir.join("tokenizer.json"), self.json.as_bytes())?;
+        write_atomic(dir.join("tokenizer.json"), self.json.as_bytes())?;
         let config = serde_json::to_string_pretty(&self.saved_config(template))
             .map_err(|e| Error::Tokenizer(format!("tokenizer_config.json: {e}")))?;
-        write_whole(&dir.join("tokenizer_config.json"), config.as_bytes())
+        write_atomic(dir.join("tokenizer_config.json"), config.as_bytes())
     }
 
     fn saved_config(&self, template: Template) -> Value {
@@ -67,14 +67,6 @@ impl Tokenizer {
         config.insert("chat_template".into(), chat_template(template).into());
         Value::Object(config)
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(Error::io("create", path))?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
-    file.persist(path).map_err(|e| Error::io("write", path)(e.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Prefix of everything that is not finished; whatever bears it may be deleted by the next run.
-pub(super) const UNFINISHED: &str = ".tmp-";
+pub(crate) const UNFINISHED: &str = ".tmp-";
 
 /// Writes `bytes` to `path`, replacing what is there. The folder must exist.
 ///
