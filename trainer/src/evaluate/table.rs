@@ -51,8 +51,8 @@ const HEADS: [&str; 10] = [
 ];
 
 impl Row {
-    fn cells(&self) -> [String; 10] {
-        let number = |v: Option<f64>| v.map_or("–".to_string(), |v| format!("{v:.3}"));
+    /// The fields in the order of [`HEADS`], numbers as `number` writes them.
+    fn cells(&self, number: impl Fn(Option<f64>) -> String) -> [String; 10] {
         [
             self.policy.clone(),
             self.cell.clone(),
@@ -68,10 +68,20 @@ impl Row {
     }
 }
 
+/// Three decimals, or a dash where nothing was counted.
+fn shown(value: Option<f64>) -> String {
+    value.map_or("–".to_string(), |v| format!("{v:.3}"))
+}
+
+/// A field of comma-separated values: in quotes where it holds a comma or a quote (RFC 4180).
+fn quoted(field: String) -> String {
+    if field.contains([',', '"', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
 impl Table {
     /// An aligned Markdown table.
     pub fn markdown(&self) -> String {
-        let rows: Vec<[String; 10]> = self.rows.iter().map(Row::cells).collect();
+        let rows: Vec<[String; 10]> = self.rows.iter().map(|row| row.cells(shown)).collect();
         let mut widths = HEADS.map(|h| h.chars().count());
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -98,19 +108,7 @@ impl Table {
     pub fn csv(&self) -> String {
         let mut text = HEADS.map(|h| h.replace(' ', "_")).join(",") + "\n";
         for row in &self.rows {
-            let number = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
-            let fields = [
-                row.policy.clone(),
-                row.cell.clone(),
-                row.rollouts.to_string(),
-                number(row.coverage),
-                number(row.grade_proximity),
-                number(row.joint_grade_proximity),
-                number(row.closeness),
-                number(row.parses),
-                number(row.copies),
-                number(row.solved),
-            ];
+            let fields = row.cells(|v| v.map_or(String::new(), |v| v.to_string())).map(quoted);
             text += &(fields.join(",") + "\n");
         }
         text
@@ -142,5 +140,12 @@ mod tests {
         assert!(lines.iter().all(|l| l.chars().count() == lines[0].chars().count()));
         assert!(lines[2].contains("| SFT    | unseen student |       12 |    0.500 |               – |"));
         assert_eq!(table.csv().lines().nth(1), Some("SFT,unseen student,12,0.5,,0.25,1,0.125,0,0.3333333333333333"));
+    }
+
+    #[test]
+    fn a_split_with_a_comma_in_its_name_is_one_field() {
+        assert_eq!(quoted("new student, seen problem".into()), "\"new student, seen problem\"");
+        assert_eq!(quoted("a \"b\"".into()), "\"a \"\"b\"\"\"");
+        assert_eq!(quoted("plain".into()), "plain");
     }
 }
