@@ -3,13 +3,13 @@
 //! A [`Workshop`] joins the rooms that turn a configuration into trees of tokens, so that stages, evaluation and
 //! simulation build the same conversation from the same trajectory.
 
-use crate::config::{Dtype, InitArchitecture, ModelSettings, Run, SandboxSettings};
+use crate::config::{Dtype, InitArchitecture, ModelSettings, Run, Sampling, SandboxSettings};
 use crate::dialogue::{Conversation, Dialogue, Limits, Role};
 use crate::error::{Error, Result};
 use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
 use crate::monitor::Counter;
-use crate::rollout::{Rollout, Start};
+use crate::rollout::{self, Classroom, Rollout, Start};
 use crate::tokens::{ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees};
 use crate::traces::{self, Dataset, Trajectory, pairs};
 use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
@@ -182,6 +182,19 @@ impl Workshop {
             turns.extend(turn.report.is_some().then(|| (Role::User, turn.feedback.clone())));
         }
         Ok(turns)
+    }
+
+    /// Learners of `model` who make up to `turns` submissions of up to `max_new_tokens` tokens in this run's dialogue.
+    pub fn classroom<'a>(
+        &'a self,
+        model: &'a Model,
+        turns: usize,
+        max_new_tokens: usize,
+        sampling: Sampling,
+    ) -> Classroom<'a> {
+        let limits = rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens };
+        let Workshop { renderer, dialogue, pool, .. } = self;
+        Classroom { model, renderer, dialogue, pool, limits, sampling }
     }
 
     /// The start after `position` submissions of a trajectory; `None` when not even its preamble fits.

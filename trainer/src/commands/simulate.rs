@@ -1,10 +1,10 @@
 //! `novice simulate`: watch a simulated learner work, turn by turn.
 
 use super::train::models;
+use crate::config::Sampling;
 use crate::error::Error;
 use crate::generate::RngKey;
 use crate::monitor::render_conversation;
-use crate::rollout::{Classroom, Limits};
 use crate::traces::Trajectory;
 use crate::workshop::{Workshop, model_folder};
 use clap::Args;
@@ -57,18 +57,9 @@ impl Simulate {
         let model = workshop.load_model(path)?;
         let trajectory = self.trajectory(&workshop)?;
         let position = usize::from(self.student.is_some());
-        let classroom = Classroom {
-            model: &model,
-            renderer: &workshop.renderer,
-            dialogue: &workshop.dialogue,
-            pool: &workshop.pool,
-            limits: Limits {
-                turns: run.evaluate.horizon,
-                max_new_tokens: run.evaluate.max_new_tokens,
-                max_tokens: run.dialogue.max_tokens,
-            },
-            sampling: crate::config::Sampling { temperature: self.temperature, ..run.evaluate.sampling },
-        };
+        let settings = &run.evaluate;
+        let sampling = Sampling { temperature: self.temperature, ..settings.sampling };
+        let classroom = workshop.classroom(&model, settings.horizon, settings.max_new_tokens, sampling);
         let key = RngKey { seed: self.seed.unwrap_or(run.seed), ..RngKey::default() };
         let start = workshop.start(&trajectory, position, key)?.ok_or_else(|| {
             Error::Usage("the problem does not fit into `dialogue.max_tokens`; set a larger one".to_string())

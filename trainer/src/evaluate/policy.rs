@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::generate::RngKey;
 use crate::model::Model;
 use crate::random;
-use crate::rollout::{Classroom, End, Limits, Rollout, Turn};
+use crate::rollout::{End, Rollout, Turn};
 use crate::traces::Trajectory;
 use crate::workshop::Workshop;
 
@@ -35,18 +35,8 @@ impl Policy<'_> {
 
 fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec<Rollout>> {
     let run = &workshop.run;
-    let classroom = Classroom {
-        model,
-        renderer: &workshop.renderer,
-        dialogue: &workshop.dialogue,
-        pool: &workshop.pool,
-        limits: Limits {
-            turns: run.evaluate.horizon,
-            max_new_tokens: run.evaluate.max_new_tokens,
-            max_tokens: run.dialogue.max_tokens,
-        },
-        sampling: run.evaluate.sampling,
-    };
+    let settings = &run.evaluate;
+    let classroom = workshop.classroom(model, settings.horizon, settings.max_new_tokens, settings.sampling);
     let mut starts = Vec::with_capacity(points.len());
     let mut places = Vec::with_capacity(points.len());
     for (i, point) in points.iter().enumerate() {

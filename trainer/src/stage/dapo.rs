@@ -17,7 +17,7 @@ use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
 use crate::objective::{self, Advantage, AdvantageScale, Clip, Metrics, Sample};
 use crate::random;
-use crate::rollout::{Classroom, End, Limits, Rollout, RolloutLine, Scored, Start, score};
+use crate::rollout::{End, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use crate::traces::Trajectory;
 use serde_json::{Value, json};
@@ -148,18 +148,7 @@ impl Dapo {
                 None => seen.too_long += 1,
             }
         }
-        let classroom = Classroom {
-            model: at.model,
-            renderer: &at.workshop.renderer,
-            dialogue: &at.workshop.dialogue,
-            pool: &at.workshop.pool,
-            limits: Limits {
-                turns: settings.turns,
-                max_new_tokens: settings.max_new_tokens,
-                max_tokens: at.run.dialogue.max_tokens,
-            },
-            sampling: settings.sampling,
-        };
+        let classroom = at.workshop.classroom(at.model, settings.turns, settings.max_new_tokens, settings.sampling);
         let rolled = classroom.run(&starts, settings.group_size, &|_, _| {})?;
         for ((start, point), group) in starts.iter().zip(kept).zip(rolled) {
             let trajectory = &train[point.trajectory];
