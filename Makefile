@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 FLAGS := --release --locked --offline
-NOVICE = $(CARGO) run --quiet $(FLAGS) --package novice --bin novice --
+NOVICE = $(CARGO) run --quiet $(FLAGS) --bin novice --
 # Where `make newcaledonia` finds the data.
 DATA ?= data/newcaledonia
 
@@ -27,7 +27,7 @@ setup: ## Check the tools, obtain libtorch and the crates (once; about 530 MB an
 
 build: setup ## Build the novice binary (the first time: several minutes)
 	@echo "== build" >&2
-	@$(CARGO) build $(FLAGS) --package novice
+	@$(CARGO) build $(FLAGS) --workspace
 
 demo: build ## Train a small learner on the embedded course, evaluate it, watch it (about 8 minutes after the build)
 	@echo "== demo; results go to runs/demo" >&2
