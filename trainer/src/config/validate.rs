@@ -118,6 +118,32 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     found
 }
 
+/// The files that a run reads and that are not there.
+pub(super) fn files(run: &Run) -> Vec<Problem> {
+    let traces = run.data.traces.as_deref().filter(|_| run.data.source == Source::Native);
+    let named = [
+        ("data", "course", Some(run.data.course.as_path()), "a course is expected: a YAML file or a folder"),
+        ("data", "traces", traces, "submission logs are expected: a JSON-lines file"),
+        (
+            "tokenizer",
+            "path",
+            run.tokenizer.path.as_deref(),
+            "a tokenizer.json is expected, or a folder that holds one",
+        ),
+        (
+            "model",
+            "path",
+            run.model.path.as_deref(),
+            "a model's folder is expected, as transformers' save_pretrained writes it",
+        ),
+    ];
+    let missing = named.into_iter().filter_map(|(section, key, path, expected)| {
+        let path = path.filter(|path| !path.exists())?;
+        Some(problem(section, key, format!("{} does not exist; {expected}", path.display())))
+    });
+    missing.collect()
+}
+
 /// Adds what a room says of its own settings; its message begins with the field's name.
 fn checked(section: &str, result: Result<()>, found: &mut Vec<Problem>) {
     if let Err(error) = result {
