@@ -18,6 +18,7 @@ mod lora;
 mod names;
 mod norm;
 mod parameters;
+mod peft;
 mod read_config;
 mod rope;
 mod save;

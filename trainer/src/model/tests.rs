@@ -154,7 +154,7 @@ fn a_broken_folder_is_told_what_is_wrong() {
     insta::assert_snapshot!(config("\"qwen3\"", "\"gpt2\""), @r#"MODEL/config.json: model_type is "gpt2"; supported: qwen3, qwen2 (and 2.5), llama (and SmolLM2)"#);
     insta::assert_snapshot!(config("\"silu\"", "\"gelu\""), @r#"MODEL/config.json: hidden_act is "gelu"; expected "silu", the only activation that is implemented"#);
     insta::assert_snapshot!(config("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3"), @"MODEL/config.json: num_attention_heads is 4, which num_key_value_heads (3) does not divide");
-    insta::assert_snapshot!(config("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"dynamic\"}"), @r#"MODEL/config.json: rope_scaling.type is "dynamic"; expected default, linear, llama3 or yarn"#);
+    insta::assert_snapshot!(config("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"longrope\"}"), @r#"MODEL/config.json: rope_scaling.type is "longrope"; expected default, linear, dynamic, llama3 or yarn"#);
     insta::assert_snapshot!(config("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"linear\"}"), @"MODEL/config.json: rope_scaling.factor is missing; expected a number");
     // Wrong shape, missing tensor, tensor too many.
     insta::assert_snapshot!(config("\"vocab_size\": 96", "\"vocab_size\": 100"), @r#"MODEL/model.safetensors: tensor "model.embed_tokens.weight" has shape [96, 16]; config.json makes it [100, 16]; they do not belong together"#);
