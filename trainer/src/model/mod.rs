@@ -27,6 +27,8 @@ mod weights;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod peft_tests;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 pub(crate) mod testing;

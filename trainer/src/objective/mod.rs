@@ -22,6 +22,8 @@ mod dapo;
 mod dpo;
 mod metrics;
 mod sft;
+#[cfg(test)]
+mod through_a_forest;
 
 pub use advantage::{AdvantageScale, group_advantages, is_informative, overlong};
 pub use dapo::{Advantage, Clip, Sample, dapo};
