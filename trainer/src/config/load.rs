@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Fields that name files. In a configuration file they are relative to that file, in `--set` to the working directory.
-const PATHS: [&str; 4] = ["data.course", "data.traces", "model.path", "tokenizer.path"];
+const PATHS: [&str; 5] = ["data.course", "data.traces", "model.path", "model.adapter", "tokenizer.path"];
 
 /// A problem with one field.
 #[derive(Debug, Clone, PartialEq)]

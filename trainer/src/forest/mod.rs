@@ -20,7 +20,7 @@ mod pack;
 mod pass;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use pack::pack;
 pub use pass::{Slopes, backward, backward_weighted, log_probs};

@@ -74,8 +74,11 @@ fn dpo(workshop: &Workshop) -> Result<String> {
         n => format!("; {n} pairs are left out: too long for `dialogue.max_tokens`"),
     };
     Ok(format!(
-        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}{left_out}",
-        run.batch_pairs, run.epochs, run.beta
+        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, {} loss, β {}{left_out}",
+        run.batch_pairs,
+        run.epochs,
+        run.loss.as_str(),
+        run.beta
     ))
 }
 
