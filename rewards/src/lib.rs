@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`python`] | does this text parse; are these two programs the same program |
 //! | [`similarity`] | how much of one program is left in another |
+//! | [`mod@codebleu`] | the field's own program similarity, deterministic; as published and repaired |
 //! | [`step`] | how close is one simulated submission to the student's own next one |
 //! | [`trajectory`] | how closely does a whole rollout track the student |
 //! | [`group`] | do several rollouts from one start vary as students do |
@@ -13,6 +14,7 @@
 //! The plain data all of them take is in [`view`]. Grades are floats in 0..=100 and are never rounded here, except
 //! where a published formula rounds them and says so.
 
+pub mod codebleu;
 pub mod compose;
 pub mod group;
 pub mod metrics;

@@ -23,6 +23,7 @@ mod tidy;
 mod words;
 
 pub use accept::parses;
+pub(crate) use deep::with_room;
 pub use normal::{NormalForm, normal_form};
 pub use published::published_normal_form;
 pub use scopes::{LocalName, local_names};

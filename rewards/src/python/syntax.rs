@@ -126,7 +126,11 @@ mod tests {
         let inner: Vec<String> = syntax.children(index).map(|child| shape(syntax, child)).collect();
         let node = syntax.node(index);
         let field = node.field.map(|field| format!("{field}:")).unwrap_or_default();
-        format!("{field}{}{}", node.kind, if inner.is_empty() { String::new() } else { format!("({})", inner.join(" ")) })
+        format!(
+            "{field}{}{}",
+            node.kind,
+            if inner.is_empty() { String::new() } else { format!("({})", inner.join(" ")) }
+        )
     }
 
     #[test]
