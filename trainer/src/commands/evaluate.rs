@@ -48,7 +48,7 @@ impl Evaluate {
         let cells: BTreeSet<&str> = points.iter().map(|p| p.cell).collect();
         let (mut table, mut lines) = (Table::default(), Vec::new());
         let mut evaluate = |label: &str, policy: Policy| -> anyhow::Result<()> {
-            let progress = Counter::new(&format!("evaluating {label}"), Some(points.len() as u64));
+            let progress = Counter::new(&format!("evaluating {label}"), "rollout", Some(points.len() as u64));
             let records = roll_out(&workshop, &policy, &points, &|done| progress.set(done, points.len()))?;
             progress.finish();
             for cell in &cells {

@@ -1,10 +1,11 @@
 //! The record of one stage: what a training loop calls.
 
-use super::progress::Progress;
+use super::progress::{Progress, Task};
 use super::{Monitor, conversation_markdown, render_conversation, say, summaries};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Instant;
 use tensorboard_proto::summary::Summary;
 
 /// Logs a stage's steps. Numbers that are not finite are `null` in JSON and themselves in TensorBoard.
@@ -16,7 +17,8 @@ pub struct StageMonitor<'m> {
 
 impl<'m> StageMonitor<'m> {
     pub(super) fn new(monitor: &'m mut Monitor, stage: &str, total: u64, done: u64) -> StageMonitor<'m> {
-        let progress = Progress::new(monitor.progress, stage, total, done);
+        let task = Task { name: stage, unit: "step", total, done, begun: Instant::now() };
+        let progress = Progress::new(monitor.progress, &task);
         StageMonitor { monitor, stage: stage.to_string(), progress }
     }
 
