@@ -2,8 +2,8 @@
 //!
 //! * [`published`]: coverage, grade proximity and degradation as the published tables compute them, rounding included.
 //! * [`joint`]: the same closeness without survivor conditioning, and shares of parsing and copied programs.
-//!
-//! Intervals, baselines and CodeBLEU live with the evaluation, not here.
+//! * [`diversity`]: self-BLEU, distinct programs, memorised programs.
 
+pub mod diversity;
 pub mod joint;
 pub mod published;
