@@ -18,7 +18,7 @@ pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSet
 pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
 pub use run::{
     DapoSettings, DpoSettings, Dtype, EvaluateSettings, InitArchitecture, InitSettings, ModelSettings, MonitorSettings,
-    PairStrategy, SandboxSettings, SftSettings, StageName, WeightedReward,
+    PairStrategy, ProtocolChoice, SandboxSettings, SftSettings, StageName, WeightedReward,
 };
 
 pub use lora::LoraConfig;
