@@ -202,7 +202,7 @@ fn one_pass_of_eight_trees_is_eight_passes_of_one() {
     let n: usize = refs.iter().map(|t| t.edges.len()).sum();
     let longest = refs.iter().map(|t| t.tokens.len()).max().unwrap();
     let model = model(0, false);
-    let mut run = |budget| {
+    let run = |budget| {
         packed(&model, &refs, &Options::default(), budget, &mut |_, read| {
             let o = super::sft(std::slice::from_ref(&read.log_probs), n as f64).unwrap();
             (o.loss, o.grad.concat())
