@@ -198,7 +198,7 @@ fn sft(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
 }
 
 fn dpo(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
-    let (flat, trees): (Vec<FlatTree>, Vec<Vec<[Range<usize>; 2]>>) = pairs(rows)?.into_iter().unzip();
+    let (flat, trees): (Vec<_>, Vec<_>) = pairs(rows)?.into_iter().unzip();
     let (mut adamw, rate) = optimiser(model, keys)?;
     let (options, budget) = (options(keys)?, keys.number("budget", 4096)?);
     let loss = DpoLoss { beta: keys.number("beta", 0.1)?, ..DpoLoss::default() };
