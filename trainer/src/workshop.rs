@@ -89,6 +89,9 @@ impl Workshop {
         if let Some(lora) = &settings.lora {
             model.add_lora(lora, self.run.seed)?;
         }
+        if let Some(folder) = &settings.adapter {
+            model.load_adapters(folder)?;
+        }
         Ok(model)
     }
 
@@ -107,12 +110,17 @@ impl Workshop {
         Ok(model)
     }
 
-    /// Saves weights, configuration and tokenizer as a folder that `transformers` loads.
+    /// Saves weights, configuration and tokenizer as a folder that `transformers` loads. Adapters are folded in, and are
+    /// also in a folder `adapter` inside, which `peft` loads onto the model that the run began with.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn save_model(&self, model: &Model, dir: &Path) -> Result<()> {
         model.save(dir)?;
+        if model.lora().is_some() {
+            let base = self.run.model.path.as_deref().map(Path::to_string_lossy);
+            model.save_adapters(&dir.join("adapter"), base.as_deref())?;
+        }
         self.save_tokenizer(dir)
     }
 
@@ -194,7 +202,7 @@ impl Workshop {
     ) -> Classroom<'a> {
         let limits = rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens };
         let Workshop { renderer, dialogue, pool, .. } = self;
-        Classroom { model, renderer, dialogue, pool, limits, sampling }
+        Classroom { model, renderer, dialogue, pool, limits, sampling, stop: &self.run.dialogue.stop }
     }
 
     /// The start after `position` submissions of a trajectory; `None` when not even its preamble fits.

@@ -5,9 +5,11 @@
 
 mod data;
 mod dialogue;
+mod dpo;
 mod load;
 mod located;
 mod lora;
+mod model;
 mod optimiser;
 mod run;
 mod sampling;
@@ -16,12 +18,15 @@ mod validate;
 
 pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSettings};
 pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
+pub use dpo::{DpoSettings, PairLoss, PairStrategy};
+pub use model::{Dtype, InitArchitecture, InitSettings, ModelSettings};
 pub use run::{
-    DapoSettings, DpoSettings, Dtype, EvaluateSettings, InitArchitecture, InitSettings, ModelSettings, MonitorSettings,
-    PairStrategy, ProtocolChoice, SandboxSettings, SftSettings, StageName, WeightedReward,
+    DapoSettings, EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings, SftSettings, StageName,
+    WeightedReward,
 };
 
 pub use lora::LoraConfig;
+pub(crate) use lora::PROJECTIONS;
 pub use optimiser::{OptimiserSettings, Schedule};
 pub use sampling::Sampling;
 pub use synthetic::SyntheticSettings;

@@ -61,6 +61,9 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     if run.dialogue.reserve_tokens >= run.dialogue.max_tokens {
         found.push(problem("dialogue", "reserve_tokens", "less than `max_tokens` is expected"));
     }
+    if run.dialogue.stop.iter().any(String::is_empty) {
+        found.push(problem("dialogue", "stop", "texts are expected; the empty one would end every turn at once"));
+    }
     if run.data.source == Source::Native && run.data.traces.is_none() {
         found.push(problem("data", "traces", "`source: native` needs a JSON-lines file: `traces: logs.jsonl`"));
     }
@@ -90,6 +93,13 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
         let value = run.dpo.label_smoothing;
         found.push(problem("dpo", "label_smoothing", format!("0 up to but not 0.5 is expected, found {value}")));
     }
+    if run.dpo.label_smoothing != 0.0 && !run.dpo.loss.smooths_labels() {
+        let name = run.dpo.loss.as_str();
+        found.push(problem("dpo", "label_smoothing", format!("0 is expected: `loss: {name}` has no such term")));
+    }
+    if !run.dpo.gamma.is_finite() {
+        found.push(problem("dpo", "gamma", format!("a finite number is expected, found {}", run.dpo.gamma)));
+    }
     if run.dapo.sampling.temperature == 0.0 {
         found.push(problem(
             "dapo.sampling",
@@ -114,10 +124,46 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     }
     checked("dapo.sampling", run.dapo.sampling.check(), &mut found);
     checked("evaluate.sampling", run.evaluate.sampling.check(), &mut found);
+    if run.model.adapter.is_some() && run.model.lora.is_some() {
+        found.push(problem(
+            "model",
+            "adapter",
+            "either `adapter` or `lora` is expected: the folder says what its adapters are",
+        ));
+    }
+    if run.model.adapter.is_some() && run.model.path.is_none() {
+        found.push(problem("model", "adapter", "adapters belong to a pretrained model: `path` is expected too"));
+    }
     if let Some(lora) = &run.model.lora {
         checked("model", lora.check(), &mut found);
     }
     found
+}
+
+/// The files that a run reads and that are not there.
+pub(super) fn files(run: &Run) -> Vec<Problem> {
+    let traces = run.data.traces.as_deref().filter(|_| run.data.source == Source::Native);
+    let named = [
+        ("data", "course", Some(run.data.course.as_path()), "a course is expected: a YAML file or a folder"),
+        ("data", "traces", traces, "submission logs are expected: a JSON-lines file"),
+        (
+            "tokenizer",
+            "path",
+            run.tokenizer.path.as_deref(),
+            "a tokenizer.json is expected, or a folder that holds one",
+        ),
+        (
+            "model",
+            "path",
+            run.model.path.as_deref(),
+            "a model's folder is expected, as transformers' save_pretrained writes it",
+        ),
+    ];
+    let missing = named.into_iter().filter_map(|(section, key, path, expected)| {
+        let path = path.filter(|path| !path.exists())?;
+        Some(problem(section, key, format!("{} does not exist; {expected}", path.display())))
+    });
+    missing.collect()
 }
 
 /// Adds what a room says of its own settings; its message begins with the field's name.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `decoder` | slots: open, fork, close, feed |
 //! | `turn` | decoding of turns: begin, step, decode |
+//! | `stop` | texts that end a turn |
 //! | `sampler`, `rng` | one token from a row of logits |
 //! | `cache`, `store`, `device` | keys and values, and who shares them |
 //! | `pass`, `kernel` | attention over the cache |
@@ -24,6 +25,7 @@ mod parallel;
 mod pass;
 mod rng;
 mod sampler;
+mod stop;
 mod store;
 mod turn;
 

@@ -1,6 +1,6 @@
 //! A linear layer, `x Wᵀ + b`, with an optional low-rank adapter beside it.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::lora::Adapter;
 use crate::error::{Result, TensorResult};
@@ -19,20 +19,16 @@ pub(super) struct Linear {
 impl Linear {
     /// `x [T, in]` → `[T, out]` in the kind of `x`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let plain = x.f_linear(&self.weight, self.bias.as_ref()).op("linear")?;
+        let bias = self.bias.as_ref();
         match &self.adapter {
-            Some(adapter) if adapter.on => adapter.add_to(plain, x),
-            _ => Ok(plain),
+            Some(adapter) if adapter.on => adapter.forward(x, &self.weight, bias),
+            _ => x.f_linear(&self.weight, bias).op("linear"),
         }
     }
 
     /// The weight with the adapter folded in, as a new tensor when there is one.
     pub(super) fn merged(&self) -> Result<Tensor> {
         let Some(adapter) = &self.adapter else { return Ok(self.weight.shallow_clone()) };
-        let fold = || {
-            let delta = adapter.delta()?;
-            self.weight.f_to_kind(Kind::Float)?.f_add(&delta)?.f_to_kind(self.weight.f_kind()?)
-        };
-        tch::no_grad(fold).op("merge adapter")
+        tch::no_grad(|| adapter.folded(&self.weight)?.f_to_kind(self.weight.f_kind()?)).op("merge adapter")
     }
 }

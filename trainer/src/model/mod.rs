@@ -18,6 +18,7 @@ mod lora;
 mod names;
 mod norm;
 mod parameters;
+mod peft;
 mod read_config;
 mod rope;
 mod save;
@@ -25,6 +26,8 @@ mod weights;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod peft_tests;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]

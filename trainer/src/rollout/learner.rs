@@ -26,7 +26,7 @@ pub struct Turn {
     pub tokens: Vec<u32>,
     /// Their log-probs when they were drawn.
     pub log_probs: Vec<f32>,
-    /// Whether the turn ended with the stop token.
+    /// Whether the turn came to an end of its own, by the stop token or a stop text.
     pub stopped: bool,
     /// The turn as text.
     pub text: String,

@@ -60,6 +60,8 @@ pub struct Classroom<'a> {
     pub limits: Limits,
     /// How tokens are drawn.
     pub sampling: Sampling,
+    /// Texts that end a turn, besides the stop token.
+    pub stop: &'a [String],
 }
 
 impl Classroom<'_> {
@@ -70,7 +72,7 @@ impl Classroom<'_> {
     /// # Errors
     /// When the model or the sandbox fails; never because of what a learner wrote.
     pub fn run(&self, starts: &[Start], samples: usize, progress: &dyn Fn(usize, usize)) -> Result<Vec<Vec<Rollout>>> {
-        let mut decoder = Decoder::new(self.model);
+        let mut decoder = Decoder::new(self.model).with_stop_text(self.renderer.tokenizer(), self.stop);
         let slots = self.prefill(&mut decoder, starts, samples)?;
         let mut learners: Vec<Learner> = slots
             .into_iter()
@@ -156,7 +158,7 @@ impl Classroom<'_> {
             .renderer
             .body_text(&drawn.tokens)
         {
-            Ok(text) if drawn.stopped => {
+            Ok(text) if drawn.complete() => {
                 if let Some(program) = extract_program(&text, Unclosed::Refuse) {
                     let problem = learners[active[request]].problem.clone();
                     let ticket = self.pool.submit(problem, program.to_string());
@@ -181,7 +183,7 @@ impl Classroom<'_> {
             let solved = report.as_ref().is_some_and(|r| r.grade >= SOLVED);
             let mut reply = Vec::new();
             let room = self.limits.max_tokens.saturating_sub(learner.tokens + drawn.tokens.len());
-            let mut end = match (drawn.stopped, &program) {
+            let mut end = match (drawn.complete(), &program) {
                 (false, _) => Some(End::OutOfTokens),
                 (true, None) => Some(End::Malformed),
                 (true, Some(_)) if solved => Some(End::Solved),
@@ -197,10 +199,11 @@ impl Classroom<'_> {
             }
             learner.tokens += drawn.tokens.len() + reply.len();
             let text = self.renderer.body_text(&drawn.tokens)?;
+            let stopped = drawn.complete();
             learner.rollout.turns.push(Turn {
                 tokens: drawn.tokens,
                 log_probs: drawn.log_probs,
-                stopped: drawn.stopped,
+                stopped,
                 text,
                 program,
                 report,

@@ -25,6 +25,12 @@ use serde_json::{Value, json};
 /// Names this stage in the random numbers.
 const STREAM: u32 = 3;
 
+/// How far a log-prob may be from the one recorded when the token was drawn, before any update: what the order of
+/// summation makes, generously. More means that sampling and training are not the same model.
+fn largest_gap(dtype: tch::Kind) -> f64 {
+    if dtype == tch::Kind::Float { 0.01 } else { 1.0 }
+}
+
 /// A point in a training trajectory: the rollout takes over after `position` real submissions.
 #[derive(Debug, Clone, Copy)]
 struct Point {
@@ -65,11 +71,7 @@ impl Dapo {
         if points.is_empty() {
             return Err(Error::Failed("dapo: no training trajectory has two submissions to start between".into()));
         }
-        let options = forest::Options {
-            temperature: settings.sampling.temperature,
-            entropies: true,
-            ..forest::Options::default()
-        };
+        let options = forest::Options { temperature: settings.sampling.temperature, entropies: true, ..at.passes() };
         let (budget, seed) = (at.run.pack_tokens, at.run.seed);
         Ok(Dapo {
             settings,
@@ -357,6 +359,13 @@ impl Stage for Dapo {
                 Ok(gradients)
             })?;
             entropy += read.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e)).sum::<f64>();
+        }
+        let (gap, limit) = (metrics.get("log_prob_gap").unwrap_or(0.0), largest_gap(at.model.dtype()));
+        if update == 0 && (gap.is_nan() || gap > limit) {
+            return Err(Error::Failed(format!(
+                "dapo: step {}: a token's log-prob is {gap:.3e} from the one recorded when it was drawn (limit {limit}): sampling and training do not compute the same; this is a defect, please report it with the run's config.yaml",
+                step + 1
+            )));
         }
         named.push(("loss".into(), loss));
         named.push(("entropy".into(), entropy / drawn as f64));
