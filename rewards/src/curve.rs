@@ -16,10 +16,15 @@ pub const BAND: usize = 1;
 
 /// Closeness of the grade curves by area, in 0..=1.
 pub fn area(input: &RewardInput) -> f64 {
+    (1.0 - area_between(input)) * novelty(input)
+}
+
+/// The area between the grade curves over `100 H`, in 0..=1, copies or not: for evaluation.
+pub fn area_between(input: &RewardInput) -> f64 {
     let student = input.student_in_window();
     let turns = input.rollout.len().max(student.len());
     if turns == 0 {
-        return 1.0;
+        return 0.0;
     }
     let start = input.start.map_or(0.0, |start| clean_grade(start.grade));
     let held = |steps: &[StepView], turn: usize| match turn.checked_sub(1) {
@@ -28,8 +33,7 @@ pub fn area(input: &RewardInput) -> f64 {
     };
     let gap = |turn| held(input.rollout, turn) - held(student, turn);
     let between = (0..turns).map(|turn| integral(gap(turn), gap(turn + 1)));
-    let area = between.sum::<f64>() / (100.0 * turns as f64);
-    (1.0 - area) * novelty(input)
+    between.sum::<f64>() / (100.0 * turns as f64)
 }
 
 /// `∫|a + (b - a) t| dt` over 0..1.

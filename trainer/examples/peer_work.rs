@@ -1,26 +1,29 @@
-//! Our side of the comparisons in `tests/peers`: the work of a config's training trajectories, with a model folder.
+//! Our side of the comparisons in `tests/peers`: an epoch, a batch of texts, groups of learners, with a model folder.
 //!
-//!     cargo run --release --example peer_work -- WORK CONFIG key=value… [--set key=value]…
+//!     cargo run --release --example peer_work -- export CONFIG out=ROWS.json
+//!     cargo run --release --example peer_work -- WORK MODEL ROWS.json key=value…
 //!
-//! WORK: `export` writes the conversations, pairs and prompts as rows of tokens, for the other side; `sft` and `dpo` train an
-//! epoch; `generate` decodes greedily behind prompts; `group` plays groups of learners over several turns with a given
-//! answer in between. Keys: out (file, of export), take (trajectories), batch (trajectories or pairs a step, prompts at a
-//! time), rate, budget (tokens of a pass), new (tokens of a turn), samples (learners of a group), turns, recompute=1,
-//! chunk (rows of the LM head). Prints one JSON object: seconds of the work alone, losses, peak memory.
+//! `export` writes the conversations, pairs and prompts of a config's training trajectories as tokens, for both sides. WORK:
+//! `sft` and `dpo` train an epoch; `generate` decodes greedily behind prompts; `group` plays groups of learners over several
+//! turns with a given answer in between. Keys: threads, batch (trajectories or pairs a step, prompts at a time), rate,
+//! budget (tokens of a pass), lora (rank), new (tokens of a turn), samples (learners of a group), turns, recompute=1, chunk (rows
+//! of the LM head). Prints one JSON object: seconds of the work alone, losses, peak memory.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use novice::config::{OptimiserSettings, Run, Sampling, Schedule};
+use novice::config::{LoraConfig, OptimiserSettings, Run, Sampling, Schedule};
 use novice::forest::{self, Options};
 use novice::generate::{Decoder, RngKey, SlotId, Turn};
 use novice::model::Model;
 use novice::objective::{self, Answer, DpoLoss, Metrics, Pair};
 use novice::optimiser::AdamW;
-use novice::tokens::{FlatTree, PairTree, TokenTree};
-use novice::workshop::{self, Workshop};
+use novice::tokens::{ConversationTree, FlatTree, PairTree, SegmentId, Span, TokenTree};
+use novice::workshop::Workshop;
 use serde_json::{Value, json};
+use tch::{Device, Kind};
 
 struct Keys(Vec<(String, String)>);
 
@@ -39,84 +42,112 @@ impl Keys {
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: peer_work WORK CONFIG key=value… [--set key=value]…";
-    let (work, config) = (arguments.next().context(usage)?, arguments.next().context(usage)?);
-    let (mut keys, mut overrides) = (Vec::new(), Vec::new());
-    while let Some(argument) = arguments.next() {
-        match argument.split_once('=') {
-            _ if argument == "--set" => overrides.push(arguments.next().context("--set needs key=value")?),
-            Some((key, value)) => keys.push((key.to_string(), value.to_string())),
-            None => bail!("{argument:?}: expected key=value"),
-        }
+    let usage = "usage: peer_work export CONFIG out=FILE, or peer_work WORK MODEL ROWS.json key=value…";
+    let (work, first) = (arguments.next().context(usage)?, arguments.next().context(usage)?);
+    if work == "export" {
+        let out = arguments.next().context(usage)?;
+        println!("{}", export(Path::new(&first), out.strip_prefix("out=").context(usage)?)?);
+        return Ok(());
     }
-    let keys = Keys(keys);
-    let run = Run::load(Path::new(&config), &overrides)?;
-    tch::set_num_threads(workshop::threads(run.threads) as i32);
-    let workshop = Workshop::open(&run, None)?;
+    let rows = arguments.next().context(usage)?;
+    let pair = |a: String| a.split_once('=').map(|(k, v)| (k.to_string(), v.to_string())).context(a.clone());
+    let keys = Keys(arguments.map(pair).collect::<anyhow::Result<_>>()?);
+    tch::set_num_threads(keys.number("threads", 2)?);
+    let rows: Value = serde_json::from_str(&std::fs::read_to_string(rows)?)?;
+    let mut model = Model::load(Path::new(&first), Kind::Float, Device::Cpu)?;
+    if keys.number("lora", 0)? > 0 {
+        model.add_lora(&LoraConfig { rank: keys.number("lora", 0)?, ..LoraConfig::default() }, 7)?;
+    }
     let result = match work.as_str() {
-        "export" => export(&workshop, &keys)?,
-        "sft" => sft(&workshop, &mut workshop.base_model()?, &keys)?,
-        "dpo" => dpo(&workshop, &mut workshop.base_model()?, &keys)?,
-        "generate" => generate(&workshop, &workshop.base_model()?, &keys)?,
-        "group" => group(&workshop, &workshop.base_model()?, &keys)?,
+        "sft" => sft(&rows, &model, &keys)?,
+        "dpo" => dpo(&rows, &model, &keys)?,
+        "generate" => generate(&rows, &model, &keys)?,
+        "group" => group(&rows, &model, &keys)?,
         other => bail!("{other:?} is not export, sft, dpo, generate or group"),
     };
     println!("{result}");
     Ok(())
 }
 
-fn chains(workshop: &Workshop, keys: &Keys) -> anyhow::Result<Vec<TokenTree>> {
-    let mut trees = Vec::new();
-    for trajectory in workshop.dataset.train.iter().take(keys.number("take", usize::MAX)?) {
-        trees.extend(workshop.sft_trees(trajectory)?.trees.into_iter().map(|t| t.tree));
-    }
-    trees.retain(|t| t.targets() > 0);
-    Ok(trees)
-}
-
-fn pairs(workshop: &Workshop, keys: &Keys) -> anyhow::Result<Vec<PairTree>> {
-    let mut trees = Vec::new();
-    for trajectory in workshop.dataset.train.iter().take(keys.number("take", usize::MAX)?) {
-        trees.extend(workshop.pair_trees(trajectory)?.trees);
-    }
-    Ok(trees)
-}
-
-/// What the model reads before the first target of a conversation.
-fn prompts(workshop: &Workshop, keys: &Keys) -> anyhow::Result<Vec<Vec<u32>>> {
-    let first = |t: TokenTree| t.spans().first().map(|s| t.path(s.segment)[..s.start].to_vec());
-    Ok(chains(workshop, keys)?.into_iter().filter_map(first).collect())
-}
-
-fn export(workshop: &Workshop, keys: &Keys) -> anyhow::Result<Value> {
-    let mut conversations = Vec::new();
-    for tree in chains(workshop, keys)? {
-        let spans: Vec<(usize, usize)> = tree.spans().iter().map(|s| (s.start, s.len)).collect();
-        let segment = tree.spans().first().context("a tree without a target")?.segment;
-        conversations.push(json!({"tokens": tree.path(segment), "spans": spans}));
-    }
-    let mut rows = Vec::new();
-    for PairTree { tree, pairs } in pairs(workshop, keys)? {
-        let (flat, ranges) = (tree.flatten(), tree.edge_ranges());
-        // What stands before a target on its path, and the target. A token's position is its depth.
-        let row = |span: usize| {
-            let path = tree.path(tree.spans()[span].segment);
-            let start = flat.positions[flat.edges[ranges[span].start].child];
-            (path[..start].to_vec(), path[start..start + ranges[span].len()].to_vec())
-        };
-        for pair in &pairs {
-            let ((prompt, chosen), (other, rejected)) = (row(pair.chosen), row(pair.rejected));
-            anyhow::ensure!(prompt == other, "the answers of a pair have different prompts");
-            rows.push(json!({"prompt": prompt, "chosen": chosen, "rejected": rejected}));
+fn export(config: &Path, out: &str) -> anyhow::Result<Value> {
+    let workshop = Workshop::open(&Run::load(config, &[])?, None)?;
+    let (mut conversations, mut trees, mut pairs, mut prompts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for trajectory in &workshop.dataset.train {
+        for ConversationTree { tree, .. } in workshop.sft_trees(trajectory)?.trees {
+            let Some(first) = tree.spans().first() else { continue };
+            let tokens = tree.path(first.segment);
+            prompts.push(tokens[..first.start].to_vec());
+            let spans: Vec<(usize, usize)> = tree.spans().iter().map(|s| (s.start, s.len)).collect();
+            conversations.push(json!({"tokens": tokens, "spans": spans}));
+        }
+        for PairTree { tree, pairs: sides } in workshop.pair_trees(trajectory)?.trees {
+            let (flat, ranges) = (tree.flatten(), tree.edge_ranges());
+            let segments: Vec<Value> = flat
+                .segments
+                .iter()
+                .map(|s| json!({"parent": s.parent, "tokens": flat.tokens[s.start..s.start + s.len]}))
+                .collect();
+            let place = |range: &Range<usize>| {
+                let child = flat.edges[range.start].child;
+                let segment = flat.segments.iter().rposition(|s| s.start <= child).unwrap_or(0);
+                (segment, child - flat.segments[segment].start, range.len())
+            };
+            let spans: Vec<_> = ranges.iter().map(place).collect();
+            let indices: Vec<_> = sides.iter().map(|p| (p.chosen, p.rejected)).collect();
+            trees.push(json!({"segments": segments, "spans": spans, "pairs": indices}));
+            // What stands before a target on its path, and the target. A token's position is its depth.
+            let row = |span: usize| {
+                let path = tree.path(tree.spans()[span].segment);
+                let start = flat.positions[flat.edges[ranges[span].start].child];
+                (path[..start].to_vec(), path[start..start + ranges[span].len()].to_vec())
+            };
+            for pair in &sides {
+                let ((prompt, chosen), (other, rejected)) = (row(pair.chosen), row(pair.rejected));
+                anyhow::ensure!(prompt == other, "the answers of a pair have different prompts");
+                pairs.push(json!({"prompt": prompt, "chosen": chosen, "rejected": rejected}));
+            }
         }
     }
-    let out = keys.text("out").context("export needs out=FILE")?;
-    let data = json!({
-        "conversations": conversations, "pairs": rows, "prompts": prompts(workshop, keys)?,
+    let counts = json!({"conversations": conversations.len(), "pairs": pairs.len()});
+    let rows = json!({
+        "conversations": conversations, "trees": trees, "pairs": pairs, "prompts": prompts,
         "stop": workshop.renderer.stop(), "vocabulary": workshop.renderer.tokenizer().vocab_size(),
     });
-    std::fs::write(out, data.to_string())?;
-    Ok(json!({"conversations": conversations.len(), "pairs": rows.len()}))
+    std::fs::write(out, rows.to_string())?;
+    Ok(counts)
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: &Value, key: &str) -> anyhow::Result<T> {
+    serde_json::from_value(value[key].clone()).with_context(|| format!("rows: {key}"))
+}
+
+fn chains(rows: &Value) -> anyhow::Result<Vec<FlatTree>> {
+    let all: Vec<Value> = read(rows, "conversations")?;
+    let chain =
+        |c: &Value| Ok(TokenTree::chain(&read::<Vec<u32>>(c, "tokens")?, &read::<Vec<_>>(c, "spans")?)?.flatten());
+    all.iter().map(chain).collect()
+}
+
+/// A tree with, for each pair, the edges of its answers.
+type Pairs = (FlatTree, Vec<[Range<usize>; 2]>);
+
+fn pairs(rows: &Value) -> anyhow::Result<Vec<Pairs>> {
+    let mut all = Vec::new();
+    for value in read::<Vec<Value>>(rows, "trees")? {
+        let mut tree = TokenTree::default();
+        for segment in read::<Vec<Value>>(&value, "segments")? {
+            let parent: Option<usize> = read(&segment, "parent")?;
+            tree.push(parent.map(SegmentId), &read::<Vec<u32>>(&segment, "tokens")?)?;
+        }
+        for (segment, start, len) in read::<Vec<(usize, usize, usize)>>(&value, "spans")? {
+            tree.target(Span { segment: SegmentId(segment), start, len })?;
+        }
+        let ranges = tree.edge_ranges();
+        let sides = read::<Vec<(usize, usize)>>(&value, "pairs")?;
+        let sides = sides.into_iter().map(|(c, r)| [ranges[c].clone(), ranges[r].clone()]).collect();
+        all.push((tree.flatten(), sides));
+    }
+    Ok(all)
 }
 
 /// A constant rate, no clipping in the way, as the other side is set up.
@@ -137,10 +168,10 @@ fn lengths<'a>(trees: impl IntoIterator<Item = &'a FlatTree>) -> Vec<usize> {
     trees.into_iter().map(|t| t.tokens.len()).collect()
 }
 
-fn sft(workshop: &Workshop, model: &mut Model, keys: &Keys) -> anyhow::Result<Value> {
-    let trees: Vec<FlatTree> = chains(workshop, keys)?.iter().map(TokenTree::flatten).collect();
+fn sft(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
+    let trees = chains(rows)?;
     let (mut adamw, rate) = optimiser(model, keys)?;
-    let (options, budget) = (options(keys)?, keys.number("budget", workshop.run.pack_tokens)?);
+    let (options, budget) = (options(keys)?, keys.number("budget", 4096)?);
     let mut losses = Vec::new();
     let started = Instant::now();
     for batch in trees.chunks(keys.number("batch", 4)?) {
@@ -166,11 +197,10 @@ fn sft(workshop: &Workshop, model: &mut Model, keys: &Keys) -> anyhow::Result<Va
     )
 }
 
-fn dpo(workshop: &Workshop, model: &mut Model, keys: &Keys) -> anyhow::Result<Value> {
-    let trees = pairs(workshop, keys)?;
-    let flat: Vec<FlatTree> = trees.iter().map(|t| t.tree.flatten()).collect();
+fn dpo(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
+    let (flat, trees): (Vec<_>, Vec<_>) = pairs(rows)?.into_iter().unzip();
     let (mut adamw, rate) = optimiser(model, keys)?;
-    let (options, budget) = (options(keys)?, keys.number("budget", workshop.run.pack_tokens)?);
+    let (options, budget) = (options(keys)?, keys.number("budget", 4096)?);
     let loss = DpoLoss { beta: keys.number("beta", 0.1)?, ..DpoLoss::default() };
     let started = Instant::now();
     let mut reference = vec![Vec::new(); trees.len()];
@@ -185,7 +215,7 @@ fn dpo(workshop: &Workshop, model: &mut Model, keys: &Keys) -> anyhow::Result<Va
     while at < trees.len() {
         let (start, mut pairs) = (at, 0);
         while at < trees.len() && pairs < batch {
-            pairs += trees[at].pairs.len();
+            pairs += trees[at].len();
             at += 1;
         }
         for pass in forest::pack(&lengths(&flat[start..at]), budget) {
@@ -193,20 +223,18 @@ fn dpo(workshop: &Workshop, model: &mut Model, keys: &Keys) -> anyhow::Result<Va
             forest::backward(model, &some, &options, &mut |read| {
                 let mut gradients = Vec::new();
                 for (read, &i) in read.iter().zip(&pass) {
-                    let (tree, old) = (&trees[start + i], &reference[start + i]);
-                    let ranges = tree.tree.edge_ranges();
-                    let answer = |span: usize| {
-                        let sum = |from: &[f32]| objective::total(&from[ranges[span].clone()]);
-                        let tokens = ranges[span].len();
-                        Answer { log_prob: sum(&read.log_probs), reference: sum(old), tokens }
+                    let (sides, old) = (&trees[start + i], &reference[start + i]);
+                    let answer = |range: &Range<usize>| {
+                        let sum = |from: &[f32]| objective::total(&from[range.clone()]);
+                        Answer { log_prob: sum(&read.log_probs), reference: sum(old), tokens: range.len() }
                     };
-                    let all =
-                        tree.pairs.iter().map(|p| Pair { chosen: answer(p.chosen), rejected: answer(p.rejected) });
-                    let o = objective::dpo(&all.collect::<Vec<_>>(), &loss, pairs as f64)?;
+                    let all: Vec<Pair> =
+                        sides.iter().map(|[c, r]| Pair { chosen: answer(c), rejected: answer(r) }).collect();
+                    let o = objective::dpo(&all, &loss, pairs as f64)?;
                     let mut gradient = vec![0.0f32; read.log_probs.len()];
-                    for (pair, slope) in tree.pairs.iter().zip(&o.grad) {
-                        gradient[ranges[pair.chosen].clone()].iter_mut().for_each(|g| *g += slope.chosen as f32);
-                        gradient[ranges[pair.rejected].clone()].iter_mut().for_each(|g| *g += slope.rejected as f32);
+                    for ([chosen, rejected], slope) in sides.iter().zip(&o.grad) {
+                        gradient[chosen.clone()].iter_mut().for_each(|g| *g += slope.chosen as f32);
+                        gradient[rejected.clone()].iter_mut().for_each(|g| *g += slope.rejected as f32);
                     }
                     total += o.loss * pairs as f64;
                     metrics.merge(&o.metrics);
@@ -228,8 +256,8 @@ fn dpo(workshop: &Workshop, model: &mut Model, keys: &Keys) -> anyhow::Result<Va
     }))
 }
 
-fn generate(workshop: &Workshop, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
-    let prompts = prompts(workshop, keys)?;
+fn generate(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
+    let prompts: Vec<Vec<u32>> = read(rows, "prompts")?;
     let (new, batch) = (keys.number("new", 128)?, keys.number("batch", 8)?);
     let mut written = Vec::new();
     let started = Instant::now();
@@ -246,11 +274,12 @@ fn generate(workshop: &Workshop, model: &Model, keys: &Keys) -> anyhow::Result<V
     Ok(json!({"seconds": seconds, "tokens": tokens, "written": written, "peak_mib": peak()}))
 }
 
-fn group(workshop: &Workshop, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
+fn group(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
     let (samples, turns, new) = (keys.number("samples", 8)?, keys.number("turns", 5)?, keys.number("new", 64)?);
     // The answer to every submission: as long as a short feedback is.
     let answer: Vec<u32> = (0..keys.number("answer", 48)?).map(|i| 20 + i % 50).collect();
-    let prompts = prompts(workshop, keys)?;
+    let prompts: Vec<Vec<u32>> = read(rows, "prompts")?;
+    let prompts: Vec<Vec<u32>> = prompts.into_iter().take(keys.number("groups", usize::MAX)?).collect();
     let (mut rollouts, mut tokens) = (0, 0);
     let started = Instant::now();
     for (learner, prompt) in (0..).zip(&prompts) {

@@ -113,7 +113,7 @@ ADAPTERS = [
     (dict(r=4, use_rslora=True, lora_alpha=3), ["--rslora"]),
     (dict(r=4, use_dora=True), ["--dora"]),
     (dict(r=4, use_dora=True, use_rslora=True, target_modules=["q_proj", "v_proj", "down_proj"]), ["--rslora", "--dora"]),
-    (dict(r=2, lora_dropout=0.1, layers_to_transform=[0, 2]), []),
+    (dict(r=2, lora_dropout=0.1, target_modules=["up_proj", "v_proj"], layers_to_transform=[0, 2]), []),
     (dict(r=2, target_modules=r".*\.(1|2)\.(mlp\.up_proj|self_attn\.o_proj)"), []),
 ]
 

@@ -47,8 +47,11 @@ pub struct DapoSettings {
     pub resample_rounds: usize,
     /// A rollout ends when it has sent the same program this many times more in a row; 0 for never.
     pub max_repeats: usize,
-    /// Rewards and their weights.
+    /// Rewards and their weights; `novice rewards list` names them.
     pub rewards: Vec<WeightedReward>,
+    /// Before a new run, play scripted policies through the rewards, and refuse rewards that pay an exploit better than a
+    /// student's work. Takes seconds to a minute.
+    pub audit: bool,
     /// Learning rate, schedule, clipping.
     pub optimiser: OptimiserSettings,
 }
@@ -75,7 +78,8 @@ impl Default for DapoSettings {
             keep: KeepSettings::default(),
             resample_rounds: 2,
             max_repeats: 0,
-            rewards: vec![WeightedReward { name: RewardName::Trajectory, weight: 1.0 }],
+            rewards: vec![WeightedReward { name: RewardName::Energy, weight: 1.0 }],
+            audit: true,
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
         }
     }

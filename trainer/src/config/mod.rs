@@ -22,7 +22,7 @@ pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSet
 pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
 pub use dpo::{DpoSettings, PairLoss, PairStrategy};
 pub use model::{Dtype, InitArchitecture, InitSettings, ModelSettings};
-pub use run::{EvaluateSettings, MonitorSettings, SandboxSettings, SftSettings, StageName};
+pub use run::{EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings, SftSettings, StageName};
 
 pub use lora::LoraConfig;
 pub(crate) use lora::PROJECTIONS;

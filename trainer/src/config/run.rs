@@ -1,6 +1,7 @@
 //! Settings of the stage SFT, of evaluation, of the sandbox and of what is written while a run goes on.
 
 use super::{OptimiserSettings, Sampling};
+use novice_rewards::metrics::statistics::Protocol;
 use serde::{Deserialize, Serialize};
 
 /// Names of the stages.
@@ -74,6 +75,39 @@ pub struct EvaluateSettings {
     pub max_new_tokens: usize,
     /// How tokens are drawn; temperature 0 is greedy, as published.
     pub sampling: Sampling,
+    /// Which tables are made.
+    pub protocol: ProtocolChoice,
+    /// Roll out the baselines beside the models: real students, copies, the solution at once, …
+    pub baselines: bool,
+    /// The policy that others are compared with, such as `SFT`; the first trained model when absent.
+    pub reference: Option<String>,
+    /// Draws of students for intervals and tests.
+    pub resamples: usize,
+    /// Confidence of the intervals, in 0..1.
+    pub confidence: f64,
+}
+
+/// Which tables an evaluation makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProtocolChoice {
+    /// Measures in which nobody is left out.
+    Corrected,
+    /// Coverage, grade proximity, CodeBLEU and their degradation, as published.
+    Published,
+    /// Both, in tables of their own.
+    Both,
+}
+
+impl ProtocolChoice {
+    /// Whether statistics of this protocol are computed.
+    pub fn shows(self, protocol: Protocol) -> bool {
+        match self {
+            ProtocolChoice::Both => true,
+            ProtocolChoice::Corrected => protocol == Protocol::Corrected,
+            ProtocolChoice::Published => protocol == Protocol::Published,
+        }
+    }
 }
 
 impl Default for EvaluateSettings {
@@ -84,6 +118,11 @@ impl Default for EvaluateSettings {
             starts_per_trajectory: 0,
             max_new_tokens: 256,
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+            protocol: ProtocolChoice::Both,
+            baselines: true,
+            reference: None,
+            resamples: 10_000,
+            confidence: 0.95,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     at_least("dapo", "updates", run.dapo.updates as u64, 1);
     at_least("evaluate", "horizon", run.evaluate.horizon as u64, 1);
     at_least("evaluate", "max_new_tokens", run.evaluate.max_new_tokens as u64, 8);
+    at_least("evaluate", "resamples", run.evaluate.resamples as u64, 100);
     at_least("sandbox", "memory_mb", run.sandbox.memory_mb as u64, 64);
     at_least("sandbox", "timeout_ms", run.sandbox.timeout_ms, 1);
     for message in run.data.synthetic.problems() {
@@ -78,6 +79,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     share("dapo", "clip_low", run.dapo.clip_low, true);
     share("dapo.keep", "low", run.dapo.keep.low, false);
     share("dapo.keep", "high", run.dapo.keep.high, false);
+    share("evaluate", "confidence", run.evaluate.confidence, true);
     let mut not_negative = |section: &str, key: &str, value: f64| {
         if !(value >= 0.0 && value.is_finite()) {
             found.push(problem(section, key, format!("zero or more is expected, found {value}")));

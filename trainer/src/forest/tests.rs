@@ -298,7 +298,6 @@ fn wrong_input_is_refused_with_what_to_do() {
     let read = |tree: &FlatTree, options: Options| super::log_probs(&model, &[tree], &options).unwrap_err().to_string();
     insta::assert_snapshot!(read(&tree, options()), @"tree 0: token 96 is outside the model's vocabulary of 96; tokenizer and model do not belong together");
     insta::assert_snapshot!(read(&FlatTree::default(), options()), @"a forest pass needs at least one token");
-    insta::assert_snapshot!(read(&good, Options { chunk: 0, ..options() }), @"the chunk of the LM head is 0 rows; expected at least 1");
     insta::assert_snapshot!(read(&good, Options { temperature: 0.0, ..options() }), @"temperature is 0; log-probs need a positive number");
     let mut cut = good.clone();
     cut.positions.pop();

@@ -196,7 +196,7 @@ mod tests {
         let of = |s| [(s, "dapo/loss"), (s, "dapo/reward"), (s, "dapo/time/seconds"), (s, "dapo/advantage")];
         assert_eq!(tags, [&of(1)[..], &of(2)[..], &[(2, "dapo/sample")][..]].concat());
         assert_eq!(values[4].1.get_simple_value(), 0.5);
-        assert_eq!(values[7].1.get_histo().get_num(), 3.0);
+        assert_eq!(values[7].1.get_tensor().get_double_val().chunks_exact(3).map(|row| row[2]).sum::<f64>(), 3.0);
         let text = &values[8].1;
         assert_eq!(text.get_metadata().get_plugin_data().get_plugin_name(), "text");
         assert_eq!(text.get_tensor().get_string_val()[0], b"*step 2*");

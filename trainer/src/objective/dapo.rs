@@ -122,7 +122,10 @@ pub fn dapo(samples: &[Sample<'_>], settings: &PolicyLoss) -> Result<Objective> 
             Advantage::Tokens(each) => each.len(),
         };
         if settings.kl_weight > 0.0 && sample.reference.is_none() {
-            return Err(Error::Failed(format!("sample {index} has no reference, and kl_weight is {}", settings.kl_weight)));
+            return Err(Error::Failed(format!(
+                "sample {index} has no reference, and kl_weight is {}",
+                settings.kl_weight
+            )));
         }
         let reference = sample.reference.map_or(n, <[f32]>::len);
         if sample.old.len() != n || advantages != n || reference != n {

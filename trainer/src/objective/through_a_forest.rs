@@ -16,9 +16,12 @@ use crate::tokens::FlatTree;
 
 /// Trees with the edges of each of their spans.
 fn trees(plans: &[Plan]) -> Vec<(FlatTree, Vec<Range<usize>>)> {
-    let all = plans.iter().map(|p| plant(p)).map(|tree| (tree.flatten(), tree.edge_ranges()));
+    let all = plans.iter().map(plant).map(|tree| (tree.flatten(), tree.edge_ranges()));
     all.filter(|(tree, _)| !tree.edges.is_empty()).collect()
 }
+
+/// From the number of a tree and its log-probs to its part of the loss and the derivatives.
+type Part<'a> = dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>) + 'a;
 
 /// Runs `objective` over packed passes: the loss and the gradients.
 fn packed(
@@ -26,7 +29,7 @@ fn packed(
     trees: &[&FlatTree],
     options: &Options,
     budget: usize,
-    objective: &mut dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>),
+    objective: &mut Part<'_>,
 ) -> (f64, Vec<(String, Tensor)>) {
     let mut loss = 0.0;
     for pass in forest::pack(&trees.iter().map(|t| t.tokens.len()).collect::<Vec<_>>(), budget) {
@@ -204,7 +207,7 @@ fn one_pass_of_eight_trees_is_eight_passes_of_one() {
     let n: usize = refs.iter().map(|t| t.edges.len()).sum();
     let longest = refs.iter().map(|t| t.tokens.len()).max().unwrap();
     let model = model(0, false);
-    let mut run = |budget| {
+    let run = |budget| {
         packed(&model, &refs, &Options::default(), budget, &mut |_, read| {
             let o = super::sft(std::slice::from_ref(&read.log_probs), n as f64).unwrap();
             (o.loss, o.grad.concat())

@@ -137,7 +137,11 @@ impl Classroom<'_> {
                     let unknown = || Error::Failed("a turn ended that nobody began".into());
                     let learner = thinking.remove(&turn).ok_or_else(unknown)?;
                     let submitted = self.submit(&learners[learner], drawn)?;
-                    waiting.push_back(Waiting { learner, until: (step / GRADING_STEPS + 2) * GRADING_STEPS, submitted });
+                    waiting.push_back(Waiting {
+                        learner,
+                        until: (step / GRADING_STEPS + 2) * GRADING_STEPS,
+                        submitted,
+                    });
                 }
             } else {
                 break;

@@ -8,11 +8,11 @@ use crate::tokens::answer;
 use novice_rewards::python::normal_form;
 use novice_rewards::view::SOLVED;
 use novice_sandbox::{Problem, Report, Ticket};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Why a rollout ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// Full marks.

@@ -12,8 +12,8 @@ mod score;
 
 pub use classroom::{Classroom, Rolled, Spent};
 pub use learner::{End, Rollout, Turn};
-pub use line::RolloutLine;
-pub use score::{Scored, beside, score};
+pub use line::{RolloutLine, SavedRollout, read_rollouts};
+pub use score::{Beside, Scored, score, worth};
 
 use crate::generate::RngKey;
 use novice_sandbox::Problem;

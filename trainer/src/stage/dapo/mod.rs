@@ -166,8 +166,7 @@ impl Dapo {
                 None => seen.too_long += 1,
             }
         }
-        let mut classroom =
-            at.workshop.classroom(at.model, settings.turns, settings.max_new_tokens, settings.sampling);
+        let mut classroom = at.workshop.classroom(at.model, settings.turns, settings.max_new_tokens, settings.sampling);
         classroom.limits.max_repeats = settings.max_repeats;
         let rolled = classroom.run(&starts, settings.group_size, &|_, _| {})?;
         self.spent += rolled.spent;
@@ -186,8 +185,7 @@ impl Dapo {
             }
             let rollouts = played.rollouts.iter().zip(&played.totals).zip(&played.scored);
             for (sample, ((rollout, reward), scored)) in rollouts.enumerate() {
-                let line =
-                    RolloutLine::new(beside.trajectory, point.position, sample, rollout, *reward, Some(scored));
+                let line = RolloutLine::new(beside.trajectory, point.position, sample, rollout, *reward, Some(scored));
                 log.rollout(step as u64 + 1, &line)?;
             }
             if played.is_informative() {
@@ -255,8 +253,7 @@ impl Dapo {
             entropy += read.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e)).sum::<f64>();
         }
         let (gap, limit) = (metrics.get("log_prob_gap").unwrap_or(0.0), largest_gap(at.model.dtype()));
-        // A NaN is not within the limit.
-        if update == 0 && !(gap <= limit) {
+        if update == 0 && (gap.is_nan() || gap > limit) {
             return Err(Error::Failed(format!(
                 "dapo: step {}: a token's log-prob is {gap:.3e} from the one recorded when it was drawn (limit {limit}): sampling and training do not compute the same; this is a defect, please report it with the run's config.yaml",
                 step + 1
