@@ -16,9 +16,12 @@ use crate::tokens::FlatTree;
 
 /// Trees with the edges of each of their spans.
 fn trees(plans: &[Plan]) -> Vec<(FlatTree, Vec<Range<usize>>)> {
-    let all = plans.iter().map(|p| plant(p)).map(|tree| (tree.flatten(), tree.edge_ranges()));
+    let all = plans.iter().map(plant).map(|tree| (tree.flatten(), tree.edge_ranges()));
     all.filter(|(tree, _)| !tree.edges.is_empty()).collect()
 }
+
+/// The loss of one tree, by its place, and its derivatives.
+type OfTree<'a> = dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>) + 'a;
 
 /// Runs `objective` over packed passes: the loss and the gradients.
 fn packed(
@@ -26,7 +29,7 @@ fn packed(
     trees: &[&FlatTree],
     options: &Options,
     budget: usize,
-    objective: &mut dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>),
+    objective: &mut OfTree<'_>,
 ) -> (f64, Vec<(String, Tensor)>) {
     let mut loss = 0.0;
     for pass in forest::pack(&trees.iter().map(|t| t.tokens.len()).collect::<Vec<_>>(), budget) {

@@ -362,8 +362,7 @@ impl Stage for Dapo {
             entropy += read.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e)).sum::<f64>();
         }
         let (gap, limit) = (metrics.get("log_prob_gap").unwrap_or(0.0), largest_gap(at.model.dtype()));
-        // A NaN is not within the limit.
-        if update == 0 && !(gap <= limit) {
+        if update == 0 && (gap.is_nan() || gap > limit) {
             return Err(Error::Failed(format!(
                 "dapo: step {}: a token's log-prob is {gap:.3e} from the one recorded when it was drawn (limit {limit}): sampling and training do not compute the same; this is a defect, please report it with the run's config.yaml",
                 step + 1
