@@ -27,4 +27,7 @@ pub mod evaluate;
 pub mod stage;
 pub mod commands;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 pub use error::{Error, Result};

@@ -43,7 +43,7 @@ pub struct Workshop {
 pub fn open_data(run: &Run) -> Result<(Course, Pool, String, Dataset)> {
     let course = Course::load(&run.data.course)?;
     let (pool, guest) = open_pool(&run.sandbox)?;
-    let progress = Counter::new("grading the logs", None);
+    let progress = Counter::new("grading the logs", "program", None);
     let dataset = traces::load(&run.data, &course, &pool, run.seed, &|done, total| progress.set(done, total))?;
     progress.finish();
     Ok((course, pool, guest, dataset))

@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod grade;
+mod rewards;
 mod simulate;
 mod traces;
 mod train;
@@ -30,6 +31,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Grade submissions: JSON lines in, JSON lines out.
     Grade(grade::Grade),
+    /// List the rewards, audit those of a configuration, score saved rollouts by others.
+    Rewards(rewards::Rewards),
     /// Read, filter and split submission logs; print statistics and what was dropped.
     Traces(traces::Traces),
 }
@@ -46,6 +49,7 @@ impl Cli {
             Command::Evaluate(c) => c.run(),
             Command::Simulate(c) => c.run(),
             Command::Grade(c) => c.run(),
+            Command::Rewards(c) => c.run(),
             Command::Traces(c) => c.run(),
         }
     }

@@ -21,7 +21,8 @@ pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
 pub use dpo::{DpoSettings, PairLoss, PairStrategy};
 pub use model::{Dtype, InitArchitecture, InitSettings, ModelSettings};
 pub use run::{
-    DapoSettings, EvaluateSettings, MonitorSettings, SandboxSettings, SftSettings, StageName, WeightedReward,
+    DapoSettings, EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings, SftSettings, StageName,
+    WeightedReward,
 };
 
 pub use lora::LoraConfig;

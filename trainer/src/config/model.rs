@@ -91,3 +91,12 @@ pub enum Dtype {
     /// 16-bit brain floats; optimiser state and adapters stay in float32.
     Bfloat16,
 }
+
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Dtype::Float32 => "float32",
+            Dtype::Bfloat16 => "bfloat16",
+        })
+    }
+}

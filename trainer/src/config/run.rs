@@ -2,6 +2,7 @@
 
 use super::{OptimiserSettings, Sampling};
 use novice_rewards::RewardName;
+use novice_rewards::metrics::statistics::Protocol;
 use serde::{Deserialize, Serialize};
 
 /// Names of the stages.
@@ -91,8 +92,11 @@ pub struct DapoSettings {
     pub scale_advantages: bool,
     /// Draw new groups in place of groups whose rewards are all equal, up to this many rounds a step.
     pub resample_rounds: usize,
-    /// Rewards and their weights.
+    /// Rewards and their weights; `novice rewards list` names them.
     pub rewards: Vec<WeightedReward>,
+    /// Before a new run, play scripted policies through the rewards, and refuse rewards that pay an exploit better than a student's
+    /// work. Takes seconds to a minute.
+    pub audit: bool,
     /// Learning rate, schedule, clipping.
     pub optimiser: OptimiserSettings,
 }
@@ -113,7 +117,8 @@ impl Default for DapoSettings {
             updates: 1,
             scale_advantages: true,
             resample_rounds: 2,
-            rewards: vec![WeightedReward { name: RewardName::Trajectory, weight: 1.0 }],
+            rewards: vec![WeightedReward { name: RewardName::Energy, weight: 1.0 }],
+            audit: true,
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
         }
     }
@@ -143,6 +148,39 @@ pub struct EvaluateSettings {
     pub max_new_tokens: usize,
     /// How tokens are drawn; temperature 0 is greedy, as published.
     pub sampling: Sampling,
+    /// Which tables are made.
+    pub protocol: ProtocolChoice,
+    /// Roll out the baselines beside the models: real students, copies, the solution at once, …
+    pub baselines: bool,
+    /// The policy that others are compared with, such as `SFT`; the first trained model when absent.
+    pub reference: Option<String>,
+    /// Draws of students for intervals and tests.
+    pub resamples: usize,
+    /// Confidence of the intervals, in 0..1.
+    pub confidence: f64,
+}
+
+/// Which tables an evaluation makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProtocolChoice {
+    /// Measures in which nobody is left out.
+    Corrected,
+    /// Coverage, grade proximity, CodeBLEU and their degradation, as published.
+    Published,
+    /// Both, in tables of their own.
+    Both,
+}
+
+impl ProtocolChoice {
+    /// Whether statistics of this protocol are computed.
+    pub fn shows(self, protocol: Protocol) -> bool {
+        match self {
+            ProtocolChoice::Both => true,
+            ProtocolChoice::Corrected => protocol == Protocol::Corrected,
+            ProtocolChoice::Published => protocol == Protocol::Published,
+        }
+    }
 }
 
 impl Default for EvaluateSettings {
@@ -153,6 +191,11 @@ impl Default for EvaluateSettings {
             starts_per_trajectory: 0,
             max_new_tokens: 256,
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+            protocol: ProtocolChoice::Both,
+            baselines: true,
+            reference: None,
+            resamples: 10_000,
+            confidence: 0.95,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     at_least("dapo", "updates", run.dapo.updates as u64, 1);
     at_least("evaluate", "horizon", run.evaluate.horizon as u64, 1);
     at_least("evaluate", "max_new_tokens", run.evaluate.max_new_tokens as u64, 8);
+    at_least("evaluate", "resamples", run.evaluate.resamples as u64, 100);
     at_least("sandbox", "memory_mb", run.sandbox.memory_mb as u64, 64);
     at_least("sandbox", "timeout_ms", run.sandbox.timeout_ms, 1);
     for message in run.data.synthetic.problems() {
@@ -76,6 +77,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     share("data.split", "held_out_students", run.data.split.held_out_students, true);
     share("data.split", "held_out_problems", run.data.split.held_out_problems, true);
     share("dapo", "clip_low", run.dapo.clip_low, true);
+    share("evaluate", "confidence", run.evaluate.confidence, true);
     let mut not_negative = |section: &str, key: &str, value: f64| {
         if !(value >= 0.0 && value.is_finite()) {
             found.push(problem(section, key, format!("zero or more is expected, found {value}")));
@@ -136,6 +138,32 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
         checked("model", lora.check(), &mut found);
     }
     found
+}
+
+/// The files that a run reads and that are not there.
+pub(super) fn files(run: &Run) -> Vec<Problem> {
+    let traces = run.data.traces.as_deref().filter(|_| run.data.source == Source::Native);
+    let named = [
+        ("data", "course", Some(run.data.course.as_path()), "a course is expected: a YAML file or a folder"),
+        ("data", "traces", traces, "submission logs are expected: a JSON-lines file"),
+        (
+            "tokenizer",
+            "path",
+            run.tokenizer.path.as_deref(),
+            "a tokenizer.json is expected, or a folder that holds one",
+        ),
+        (
+            "model",
+            "path",
+            run.model.path.as_deref(),
+            "a model's folder is expected, as transformers' save_pretrained writes it",
+        ),
+    ];
+    let missing = named.into_iter().filter_map(|(section, key, path, expected)| {
+        let path = path.filter(|path| !path.exists())?;
+        Some(problem(section, key, format!("{} does not exist; {expected}", path.display())))
+    });
+    missing.collect()
 }
 
 /// Adds what a room says of its own settings; its message begins with the field's name.

@@ -9,6 +9,7 @@ use crate::config::Sampling;
 use crate::forest;
 use crate::model::testing::tiny;
 use crate::model::{Causal, Model};
+use crate::testing::in_own_process;
 use crate::tokens::{Span, TokenTree, Tokenizer};
 
 /// Tolerance of log-probs in float32: what another order of summation makes.
@@ -400,21 +401,22 @@ fn what_cannot_be_done_is_refused() {
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let model = models().remove(0);
-    let prompts: Vec<Vec<u32>> = (0..6).map(|i| prompt(5 + 11 * i, i)).collect();
-    let run = |threads| {
-        tch::set_num_threads(threads);
-        let mut decoder = Decoder::new(&model);
-        let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
-        let items: Vec<(SlotId, &[u32])> = slots.iter().zip(&prompts).map(|(&s, p)| (s, p.as_slice())).collect();
-        decoder.feed(&items).unwrap();
-        let turns: Vec<Turn<'_>> = slots.iter().enumerate().map(|(i, &s)| turn(s, 10, i as u64)).collect();
-        decode(&mut decoder, &turns, &SAMPLING)
-    };
-    let (one, three) = (run(1), run(3));
-    tch::set_num_threads(1);
-    for (a, b) in one.iter().zip(&three) {
-        assert_eq!(a.tokens, b.tokens);
-        assert_close(&a.log_probs, &b.log_probs, CLOSE);
-    }
+    in_own_process(module_path!(), "the_number_of_threads_changes_nothing", || {
+        let model = models().remove(0);
+        let prompts: Vec<Vec<u32>> = (0..6).map(|i| prompt(5 + 11 * i, i)).collect();
+        let run = |threads| {
+            tch::set_num_threads(threads);
+            let mut decoder = Decoder::new(&model);
+            let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
+            let items: Vec<(SlotId, &[u32])> = slots.iter().zip(&prompts).map(|(&s, p)| (s, p.as_slice())).collect();
+            decoder.feed(&items).unwrap();
+            let turns: Vec<Turn<'_>> = slots.iter().enumerate().map(|(i, &s)| turn(s, 10, i as u64)).collect();
+            decode(&mut decoder, &turns, &SAMPLING)
+        };
+        let (one, three) = (run(1), run(3));
+        for (a, b) in one.iter().zip(&three) {
+            assert_eq!(a.tokens, b.tokens);
+            assert_close(&a.log_probs, &b.log_probs, CLOSE);
+        }
+    });
 }

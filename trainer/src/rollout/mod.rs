@@ -10,8 +10,8 @@ mod line;
 mod score;
 
 pub use learner::{End, Rollout, Turn};
-pub use line::RolloutLine;
-pub use score::{Scored, beside, score};
+pub use line::{RolloutLine, SavedRollout, read_rollouts};
+pub use score::{Beside, Scored, score, worth};
 
 use crate::config::Sampling;
 use crate::dialogue::{Dialogue, Unclosed, extract_program};

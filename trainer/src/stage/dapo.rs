@@ -17,7 +17,7 @@ use crate::generate::RngKey;
 use crate::monitor::StageMonitor;
 use crate::objective::{self, Advantage, AdvantageScale, Clip, Metrics, Sample};
 use crate::random;
-use crate::rollout::{End, Rollout, RolloutLine, Scored, Start, score};
+use crate::rollout::{Beside, End, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use crate::traces::Trajectory;
 use serde_json::{Value, json};
@@ -154,23 +154,22 @@ impl Dapo {
         let rolled = classroom.run(&starts, settings.group_size, &|_, _| {})?;
         for ((start, point), group) in starts.iter().zip(kept).zip(rolled) {
             let trajectory = &train[point.trajectory];
-            let rewards: Vec<(f64, f64)> = group
+            let beside = Beside {
+                trajectory,
+                position: point.position,
+                turns: settings.turns,
+                max_new_tokens: settings.max_new_tokens,
+            };
+            let scored = score(beside, &group.iter().collect::<Vec<_>>(), &settings.rewards);
+            let totals: Vec<f64> = group
                 .iter()
-                .map(|rollout| {
-                    let scored = score(
-                        trajectory,
-                        point.position,
-                        rollout,
-                        &settings.rewards,
-                        settings.turns,
-                        settings.max_new_tokens,
-                    );
+                .zip(&scored)
+                .map(|(rollout, scored)| {
                     let overlong = overlong(rollout, settings);
-                    seen.observe(rollout, &scored, overlong);
-                    (scored.total, overlong)
+                    seen.observe(rollout, scored, overlong);
+                    scored.total + settings.overlong_weight * overlong
                 })
                 .collect();
-            let totals: Vec<f64> = rewards.iter().map(|(r, o)| r + settings.overlong_weight * o).collect();
             self.rewards.extend(&totals);
             seen.groups += 1;
             seen.all_solved += usize::from(group.iter().all(|r| r.end == Some(End::Solved)));
@@ -180,8 +179,8 @@ impl Dapo {
             if show && every > 0 && step.is_multiple_of(every) && seen.groups <= samples {
                 show_rollout(at, log, step, trajectory, point.position, &group, &totals)?;
             }
-            for (sample, (rollout, reward)) in group.iter().zip(&totals).enumerate() {
-                let line = RolloutLine::new(trajectory, point.position, sample, rollout, *reward);
+            for (sample, ((rollout, reward), scored)) in group.iter().zip(&totals).zip(&scored).enumerate() {
+                let line = RolloutLine::new(trajectory, point.position, sample, rollout, *reward, Some(scored));
                 log.rollout(step as u64 + 1, &line)?;
             }
             if !objective::is_informative(&totals) {
