@@ -20,8 +20,8 @@ fn trees(plans: &[Plan]) -> Vec<(FlatTree, Vec<Range<usize>>)> {
     all.filter(|(tree, _)| !tree.edges.is_empty()).collect()
 }
 
-/// From the number of a tree and its log-probs to its part of the loss and the derivatives.
-type Part<'a> = dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>) + 'a;
+/// The loss of one tree, by its place, and its derivatives.
+type OfTree<'a> = dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>) + 'a;
 
 /// Runs `objective` over packed passes: the loss and the gradients.
 fn packed(
@@ -29,7 +29,7 @@ fn packed(
     trees: &[&FlatTree],
     options: &Options,
     budget: usize,
-    objective: &mut Part<'_>,
+    objective: &mut OfTree<'_>,
 ) -> (f64, Vec<(String, Tensor)>) {
     let mut loss = 0.0;
     for pass in forest::pack(&trees.iter().map(|t| t.tokens.len()).collect::<Vec<_>>(), budget) {
