@@ -1,7 +1,7 @@
 //! Rewards that compare a rollout with the student turn by turn, and the gate against copying that all of them pass.
 //!
 //! Turn `s` runs to `H`, the longer of the two paths within the window. A turn that only one of them took is unlike. At a turn where the
-//! rollout sends one of its earlier programs again (by [`normal_form`](crate::python::normal_form)) and the student does not, the
+//! rollout sends one of its earlier programs again (by [`normal_form`]) and the student does not, the
 //! gate is shut: the turn earns nothing. Two paths of no turns are alike (1).
 
 use crate::codebleu::{Form, codebleu};
