@@ -270,7 +270,7 @@ impl Tally {
             let at = self.published_at(step);
             self.count(at, f64::from(u8::from(theirs.program.is_some_and(|code| !code.trim().is_empty()))));
             let Some(ours) = rollout.get(step) else { continue };
-            // A turn without a program counts as whatever text it was.
+            // A turn without a program is a text that resembles nothing; as published it is scored as the text that it was.
             let code = ours.program.unwrap_or("?");
             let row = super::published::Row {
                 step: step + 1,

@@ -1,7 +1,7 @@
 //! `novice train`: runs the stages of a configuration.
 
 use super::ConfigArgs;
-use super::rewards::{NOTHING_TO_COMPARE, audited, passed};
+use super::rewards::{NOTHING_TO_PLAY, audited, passed};
 use crate::checkpoint::{CheckpointStore, Existing, Interrupt, RunDir, RunFacts, Versions};
 use crate::config::{Run, StageName};
 use crate::monitor::{Monitor, MonitorOptions, ResumeAt};
@@ -53,7 +53,7 @@ impl Train {
                     eprintln!("rewards, played by scripts (`novice rewards audit`):\n{}", found.render());
                     passed(&found)?;
                 }
-                None => eprintln!("rewards: not audited, {NOTHING_TO_COMPARE}"),
+                None => eprintln!("rewards: not audited, {NOTHING_TO_PLAY}"),
             }
         }
         let versions = Versions::current(Some(workshop.guest.clone()));

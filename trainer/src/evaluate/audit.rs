@@ -8,7 +8,8 @@
 //! worth: at each point, other students' continuations from the submissions nearest to the start, the median of their rewards, and over
 //! points the mean. For rewards of groups it is what those continuations are worth as one group. An exploit above the bar fails the audit.
 //!
-//! Points where there is no other student are left out. A script that cannot play from a point is compared over the others.
+//! Points where there is no other student are left out (if there is none anywhere, the oracle alone is the bar). A script that cannot play from
+//! a point is compared over the others. Over fewer than 20 points chance decides, and nothing fails.
 
 use super::Point;
 use super::scripted::{Script, Stage};
@@ -19,12 +20,15 @@ use crate::rollout::{Beside, Rollout, worth};
 use crate::traces::{Dataset, Trajectory};
 use novice_sandbox::{Course, Pool};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Points that are played from.
 const POINTS: usize = 120;
 /// Points that scripts are played from which use up the limits of the sandbox.
-const SLOW_POINTS: usize = 8;
+const SLOW_POINTS: usize = 20;
+/// Over fewer points nothing is said to fail.
+const FEWEST_POINTS: usize = 20;
 /// Real continuations that the median is taken of.
 const NEIGHBOURS: usize = 5;
 
@@ -86,14 +90,14 @@ pub fn audit(
 /// Scripts that have played; any number of rewards can be audited on them.
 pub struct Played<'a> {
     points: Vec<Point<'a>>,
-    /// At each point, the continuations of the nearest other students.
+    /// At each point, the continuations of the nearest other students; all empty where there are no others.
     students: Vec<Vec<Rollout>>,
     /// For each script, for each sample, a rollout from each of the first points.
     scripts: Vec<(Script, Vec<Vec<Option<Rollout>>>)>,
 }
 
 impl<'a> Played<'a> {
-    /// Plays every script. `None` when no two students tried the same problem: there is nothing to compare with.
+    /// Plays every script. `None` when no trajectory has two submissions: there is nothing to play from.
     pub fn new(
         stage: &Stage,
         train: &'a [Trajectory],
@@ -121,15 +125,18 @@ impl<'a> Played<'a> {
     /// What every policy is worth under the rewards of `settings`.
     pub fn audit(&self, settings: &DapoSettings) -> RewardAudit {
         let grouped = settings.rewards.iter().any(|reward| reward.name.of_group());
-        let medians: Vec<f64> = self
+        let medians: Vec<Option<f64>> = self
             .points
             .iter()
             .zip(&self.students)
             .map(|(point, real)| {
-                if grouped {
-                    return value(point, &real.iter().collect::<Vec<_>>(), settings);
+                if real.is_empty() {
+                    return None;
                 }
-                middle(real.iter().map(|rollout| value(point, &[rollout], settings)).collect())
+                if grouped {
+                    return Some(value(point, &real.iter().collect::<Vec<_>>(), settings));
+                }
+                Some(middle(real.iter().map(|rollout| value(point, &[rollout], settings)).collect()))
             })
             .collect();
         let worths: Vec<(Script, Vec<Option<f64>>)> =
@@ -142,15 +149,18 @@ impl<'a> Played<'a> {
                 let points: Vec<usize> = (0..worths.len()).filter(there).collect();
                 let over = |values: &dyn Fn(usize) -> Option<f64>| mean(points.iter().filter_map(|at| values(*at)));
                 let oracle = over(&|at| oracles?.get(at).copied().flatten());
-                let bar = oracle.min(over(&|at| medians.get(at).copied()));
+                let known = medians.iter().any(Option::is_some);
+                let median = if known { over(&|at| medians.get(at).copied().flatten()) } else { oracle };
+                let bar = oracle.min(median);
                 let worth = over(&|at| worths.get(at).copied().flatten());
-                let fails = !script.honest() && !points.is_empty() && worth > bar;
+                let fails = !script.honest() && points.len() >= FEWEST_POINTS && worth > bar;
                 AuditLine { policy: script.as_str(), worth, bar, points: points.len(), fails }
             })
             .collect();
-        let worth = mean(medians.iter().copied());
+        let known: Vec<f64> = medians.into_iter().flatten().collect();
+        let (worth, points) = (mean(known.iter().copied()), known.len());
         let bar = lines.first().map_or(worth, |line| line.bar);
-        let median = AuditLine { policy: "median_student", worth, bar, points: self.points.len(), fails: false };
+        let median = AuditLine { policy: "median_student", worth, bar, points, fails: false };
         lines.insert(1.min(lines.len()), median);
         RewardAudit { lines }
     }
@@ -183,7 +193,7 @@ fn value(point: &Point, rollouts: &[&Rollout], settings: &DapoSettings) -> f64 {
     worth(beside, rollouts, &settings.rewards) + settings.overlong_weight * overlong
 }
 
-/// The points of an audit: drawn from all that have another student, in a fixed order.
+/// The points of an audit: drawn from all that have another student (or from all, if none has), in a fixed order.
 fn points<'a>(stage: &Stage, train: &'a [Trajectory], seed: u64) -> Vec<Point<'a>> {
     let all: Vec<Point> = train
         .iter()
@@ -192,8 +202,23 @@ fn points<'a>(stage: &Stage, train: &'a [Trajectory], seed: u64) -> Vec<Point<'a
         })
         .collect();
     let order = random::permutation(seed, "audit", 0, all.len()).into_iter();
-    let drawn = order.filter_map(|index| all.get(index).copied());
-    drawn.filter(|point| !stage.neighbours(point, 1).is_empty()).take(POINTS).collect()
+    let drawn: Vec<Point> = order.filter_map(|index| all.get(index).copied()).collect();
+    let others = |point: &&Point| !stage.neighbours(point, 1).is_empty();
+    let mut among: Vec<Point> = drawn.iter().filter(others).take(POINTS).copied().collect();
+    if among.is_empty() {
+        among.extend(drawn.into_iter().take(POINTS));
+    }
+    // The most frequent problems first: the first points, which slow scripts are played from, are then of few problems.
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for point in &among {
+        *counts.entry(&point.trajectory.problem).or_default() += 1;
+    }
+    let rank = |point: &Point<'a>| {
+        let problem = point.trajectory.problem.as_str();
+        (std::cmp::Reverse(counts.get(problem).copied().unwrap_or(0)), problem)
+    };
+    among.sort_by_key(rank);
+    among
 }
 
 fn overlong(rollout: &Rollout, settings: &DapoSettings) -> f64 {

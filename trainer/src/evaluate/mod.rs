@@ -94,11 +94,13 @@ pub fn roll_out<'a>(
     points: &[Point<'a>],
     progress: &dyn Fn(usize),
 ) -> Result<Vec<Record<'a>>> {
-    let mut records = Vec::with_capacity(points.len());
+    let (mut records, mut done) = (Vec::with_capacity(points.len()), 0);
     for batch in points.chunks(policy::BATCH) {
         let rollouts = policy.run(workshop, batch)?;
-        records.extend(batch.iter().zip(rollouts).map(|(&point, rollout)| Record { point, rollout }));
-        progress(records.len());
+        let played = batch.iter().zip(rollouts);
+        records.extend(played.filter_map(|(&point, rollout)| Some(Record { point, rollout: rollout? })));
+        done += batch.len();
+        progress(done);
     }
     Ok(records)
 }

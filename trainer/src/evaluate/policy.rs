@@ -33,18 +33,21 @@ pub fn half(seed: u64, student: &str) -> usize {
 }
 
 impl Policy<'_> {
-    /// One rollout from each point. From a point that a policy cannot play, an empty one: uncovered, the grade kept.
-    pub(super) fn run(&self, workshop: &Workshop, points: &[Point]) -> Result<Vec<Rollout>> {
-        let kept = |rollouts: Vec<Option<Rollout>>| rollouts.into_iter().map(Option::unwrap_or_default).collect();
+    /// One rollout from each point. From a point that a script cannot play, an empty one: uncovered, the grade kept. A real student
+    /// leaves such a point out.
+    pub(super) fn run(&self, workshop: &Workshop, points: &[Point]) -> Result<Vec<Option<Rollout>>> {
         match self {
-            Policy::Model(model) => run_model(workshop, model, points),
-            Policy::Script(script, stage) => Ok(kept(stage.play(*script, points, 0))),
+            Policy::Model(model) => Ok(run_model(workshop, model, points)?.into_iter().map(Some).collect()),
+            Policy::Script(script, stage) => {
+                let played = stage.play(*script, points, 0).into_iter();
+                Ok(played.map(|rollout| Some(rollout.unwrap_or_default())).collect())
+            }
             Policy::Real([first, second]) => {
                 let play = |point: &Point| {
                     let other = if half(workshop.run.seed, &point.trajectory.student) == 0 { second } else { first };
                     other.neighbours(point, 1).into_iter().next()
                 };
-                Ok(kept(points.iter().map(play).collect()))
+                Ok(points.iter().map(play).collect())
             }
         }
     }

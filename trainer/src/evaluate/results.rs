@@ -91,12 +91,16 @@ impl Results {
             let reference = counted.iter().find(|(policy, ..)| reference == Some(*policy));
             let reference: Option<(&str, Vec<Tally>)> =
                 reference.map(|(policy, students, _)| (*policy, students.values().cloned().collect()));
+            let all = |students: &[Tally]| students.iter().map(|tally| tally.rollouts).sum::<f64>();
             let first = lines.len();
             for (policy, students, records) in &counted {
                 let students: Vec<Tally> = students.values().cloned().collect();
                 let values = bootstrap(&students, &statistics, options);
                 let differences = match &reference {
-                    Some((other, theirs)) if other != policy => compare(&students, theirs, &statistics, options),
+                    // A policy that left out points is not compared: the pairs would not be pairs.
+                    Some((other, theirs)) if other != policy && all(theirs) == all(&students) => {
+                        compare(&students, theirs, &statistics, options)
+                    }
                     _ => vec![None; statistics.len()],
                 };
                 let rollouts = records.iter().filter(|r| r.point.cell == cell).count();
