@@ -61,6 +61,12 @@ impl Host {
         self.entropy = 0x9E37_79B9_7F4A_7C15;
     }
 
+    /// A microsecond later. Sleeps may have brought the clock to its end.
+    fn tick(&mut self) -> u64 {
+        self.now = self.now.saturating_add(1000);
+        self.now
+    }
+
     /// xorshift64 (Marsaglia 2003). Not secret, only repeatable.
     fn random(&mut self) -> u64 {
         self.entropy ^= self.entropy << 13;
@@ -166,8 +172,7 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
     let wall = interface.starts_with("wasi:clocks/wall-clock");
     match name {
         "now" if wall => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
-            guest.data_mut().now += 1000;
-            let now = guest.data().now;
+            let now = guest.data_mut().tick();
             write_u64(&mut guest, result, START_OF_TIME + now / NANOSECOND)?;
             write_u32(&mut guest, result + 8, (now % NANOSECOND) as u32)
         })?,
@@ -175,10 +180,7 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
             write_u64(&mut guest, result, 0)?;
             write_u32(&mut guest, result + 8, 1000)
         })?,
-        "now" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 {
-            guest.data_mut().now += 1000;
-            guest.data().now
-        })?,
+        "now" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().tick() })?,
         "resolution" => linker.func_wrap(interface, name, || -> u64 { 1000 })?,
         "subscribe-duration" => linker.func_wrap(interface, name, |mut guest: Guest, duration: u64| -> i32 {
             let host = guest.data_mut();
