@@ -23,6 +23,7 @@
 //! it: expected values and outputs are compared here in the host ([`Value`], `grading`); test scripts run in an instance of their own, the
 //! *examiner*, which reaches the submission's instance, the *subject*, only through messages that the host decodes, checks and writes anew.
 //! A submission can therefore make itself fail, and can answer a test's question with what it likes, and nothing else.
+//! Nor does an object that it returns get to see what a test compares it with (`grading::trust`). `tests/attacks/` tries.
 //!
 //! # Determinism
 //! Time is counted in fuel, clocks and entropy are virtual, so equal inputs give equal bytes on any machine and load.

@@ -21,6 +21,11 @@
 //! with such a file, or one file a problem: `*.yaml` (a problem), `*.md` (front matter with the fields, then the statement), in order of their
 //! names; there the `id` defaults to the file's name.
 //!
+//! # Imports
+//! A test script reaches the submission as `import area` (its file name, the problem's id, or `program`). `from area import *`, and a `unittest` of bare
+//! asserts, take over its public names, except built-in ones and those that the test binds itself: to test a function called
+//! `max`, say `area.max`.
+//!
 //! # Outputs
 //! A `match` of `lines`, the default, ignores white space at the ends of lines and empty lines at the end; a beginner who prints a blank too
 //! many has still solved the task. See [`Matching`].

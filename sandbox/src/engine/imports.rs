@@ -3,7 +3,7 @@
 //! The guest imports about 116 functions of WASI 0.2 (lowered core signatures of the canonical ABI). Some twenty are answered here, by hand,
 //! because the usual implementation would block in `sleep` and read real clocks. All others end the run as forbidden.
 
-use wasmtime::{Caller, Engine, Error, Linker, Memory, Module, Result, TypedFunc, Val, bail, format_err};
+use wasmtime::{Caller, Engine, Error, Linker, Memory, Module, Result, Trap, TypedFunc, Val, bail, format_err};
 
 use super::Stop;
 
@@ -61,6 +61,12 @@ impl Host {
         self.entropy = 0x9E37_79B9_7F4A_7C15;
     }
 
+    /// A microsecond later. Sleeps may have brought the clock to its end.
+    fn tick(&mut self) -> u64 {
+        self.now = self.now.saturating_add(1000);
+        self.now
+    }
+
     /// xorshift64 (Marsaglia 2003). Not secret, only repeatable.
     fn random(&mut self) -> u64 {
         self.entropy ^= self.entropy << 13;
@@ -87,6 +93,16 @@ impl wasmtime::ResourceLimiter for Host {
 }
 
 type Guest<'a> = Caller<'a, Host>;
+
+/// Instructions that a byte of entropy or of raw output counts as. Work done out here must count, or it would be free.
+const PER_BYTE: u64 = 10;
+
+/// Take instructions from the guest's own, or end its run when it has too few.
+fn spend(guest: &mut Guest, instructions: u64) -> Result<()> {
+    let left = guest.get_fuel()?.checked_sub(instructions);
+    guest.set_fuel(left.unwrap_or(0))?;
+    left.map(|_| ()).ok_or_else(|| Error::from(Trap::OutOfFuel))
+}
 
 fn write(guest: &mut Guest, at: i32, bytes: &[u8]) -> Result<()> {
     let memory = guest.data().memory()?;
@@ -156,8 +172,7 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
     let wall = interface.starts_with("wasi:clocks/wall-clock");
     match name {
         "now" if wall => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
-            guest.data_mut().now += 1000;
-            let now = guest.data().now;
+            let now = guest.data_mut().tick();
             write_u64(&mut guest, result, START_OF_TIME + now / NANOSECOND)?;
             write_u32(&mut guest, result + 8, (now % NANOSECOND) as u32)
         })?,
@@ -165,10 +180,7 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
             write_u64(&mut guest, result, 0)?;
             write_u32(&mut guest, result + 8, 1000)
         })?,
-        "now" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 {
-            guest.data_mut().now += 1000;
-            guest.data().now
-        })?,
+        "now" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().tick() })?,
         "resolution" => linker.func_wrap(interface, name, || -> u64 { 1000 })?,
         "subscribe-duration" => linker.func_wrap(interface, name, |mut guest: Guest, duration: u64| -> i32 {
             let host = guest.data_mut();
@@ -214,8 +226,10 @@ fn streams(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()>
             interface,
             name,
             |mut guest: Guest, _: i32, _: i32, length: i32, result: i32| -> Result<()> {
+                let length = u64::from(length as u32);
+                spend(&mut guest, length * PER_BYTE)?;
                 let host = guest.data_mut();
-                host.raw_output += u64::from(length as u32);
+                host.raw_output += length;
                 if host.raw_output > RAW_OUTPUT_LIMIT {
                     return Err(Error::from(Stop::Output));
                 }
@@ -248,9 +262,13 @@ fn random(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
                 if count > 1 << 20 {
                     bail!("too much randomness asked for");
                 }
+                spend(&mut guest, count * PER_BYTE)?;
                 let count = count as usize;
-                let words = (0..count.div_ceil(8)).flat_map(|_| guest.data_mut().random().to_le_bytes());
-                let bytes: Vec<u8> = words.take(count).collect();
+                let mut bytes = Vec::with_capacity(count + 8);
+                while bytes.len() < count {
+                    bytes.extend(guest.data_mut().random().to_le_bytes());
+                }
+                bytes.truncate(count);
                 let realloc = guest.data().import_realloc.clone();
                 give_list(&mut guest, realloc, &bytes, count, 1, result)
             })?

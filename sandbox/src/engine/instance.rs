@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 /// Instances with more written pages than this are dropped rather than restored.
 const DIRTY_LIMIT: usize = 24 << 20;
 /// Bytes of the longest reply that is read.
-const REPLY_LIMIT: usize = 64 << 20;
+const REPLY_LIMIT: usize = 16 << 20;
 
 /// Why a call did not return.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

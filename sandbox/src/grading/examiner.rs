@@ -4,20 +4,27 @@
 //! subject's instance, reads its answer into data, and writes that data anew for the examiner: nothing that the submission wrote is ever
 //! parsed by the examiner. All runs of the submission within a test share the test's time limit.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::names;
 use super::reply::{Ending, Run};
 use super::subject::{Loaded, Subject, files};
+use super::trust::{Operation, Trust, Way, without_stop_iteration};
 use super::{Grader, clip};
 use crate::course::{Problem, Test};
 use crate::engine::{Ask, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
-use crate::report::TestReport;
+use crate::report::{TestReport, visible};
 use crate::value::{Value, decode, encode, to_message};
 
-/// Instructions that the examiner itself may use for a test.
-const EXAMINER_MS: u64 = 5_000;
+/// Time that the examiner itself may use for a test: so many times what the submission may, and at least so much. What a submission returns
+/// decides how long comparing it takes.
+const EXAMINER_SHARE: u64 = 5;
+const EXAMINER_LEAST_MS: u64 = 200;
+/// Time to find the tests in a source.
+const DISCOVERY_MS: u64 = 5_000;
 /// Seed of `random` in test scripts; the published grader uses the same.
 const SCRIPT_SEED: i64 = 42;
 /// Characters of a script's printed text that are kept.
@@ -29,6 +36,9 @@ struct Channel {
     fuel_left: u64,
     fuel: u64,
     runs: i64,
+    trust: Trust,
+    /// Names that the submission may not take over.
+    taken: HashSet<String>,
     /// After a stop, objects of the submission are gone.
     objects_lost: Option<String>,
     /// The worst that happened in the submission.
@@ -57,9 +67,31 @@ impl Channel {
             }
             "module" => {
                 let stdin = parts.get(1).cloned().unwrap_or(Value::str(""));
-                subject.request(vec![Value::str("module"), Value::int(self.runs), stdin], self.fuel_left)
+                let run = subject.request(vec![Value::str("module"), Value::int(self.runs), stdin], self.fuel_left);
+                run.map(|mut run| {
+                    self.trust.module(&run);
+                    if let Some(Value::Dict(names)) = &mut run.value {
+                        names.retain(|(name, _)| name.as_str().is_some_and(|name| !self.taken.contains(name)));
+                    }
+                    without_stop_iteration(run)
+                })
             }
-            "operate" => subject.request_bytes(request, self.fuel_left),
+            "operate" => {
+                let Some(operation) = Operation::read(&parts) else { return refusal("unreadable request") };
+                let result = match self.trust.way(&operation) {
+                    Way::Forward => subject.request_bytes(request, self.fuel_left),
+                    Way::Answer(value) => Ok(Run::answer(Value::Bool(value))),
+                    Way::Refuse => Ok(Run::type_error()),
+                    Way::AsNumber => {
+                        let request = operation.as_number();
+                        subject.request(request, self.fuel_left).map(|run| operation.calculated(run))
+                    }
+                };
+                result.map(|run| {
+                    self.trust.done(&operation, &run);
+                    if operation.advances() { run } else { without_stop_iteration(run) }
+                })
+            }
             _ => return refusal("unknown request"),
         };
         self.fuel_left = self.fuel_left.saturating_sub(subject.fuel - before);
@@ -82,7 +114,7 @@ impl Channel {
             Ending::Memory => ("error", run.failure(self.fuel).1, vec!["MemoryError".to_string()]),
             Ending::Syntax(error) => ("error", error.clone(), vec!["SyntaxError".to_string()]),
             Ending::Stopped(stop) => ("stopped", Subject::stop_text(stop), Vec::new()),
-            Ending::Output | Ending::Broken(_) => ("stopped", run.failure(self.fuel).1, Vec::new()),
+            Ending::Output | Ending::Large | Ending::Broken(_) => ("stopped", run.failure(self.fuel).1, Vec::new()),
         };
         if !matches!(run.ending, Ending::Finished | Ending::Exited(_)) {
             let (outcome, message) = run.failure(self.fuel);
@@ -134,12 +166,14 @@ struct Verdict {
 
 impl Grader {
     /// Send a request to the examiner with a channel to the submission.
-    fn examine(&mut self, request: Vec<Value>, fuel: u64) -> Result<(Verdict, Option<Incident>)> {
+    fn examine(&mut self, source: &str, request: Vec<Value>, fuel: u64) -> Result<(Verdict, Option<Incident>)> {
         let channel = Channel {
             subject: self.subject.clone(),
             fuel_left: fuel,
             fuel,
             runs: 0,
+            trust: Trust::default(),
+            taken: names::of_the_test(source),
             objects_lost: None,
             worst: None,
             failure: None,
@@ -147,7 +181,8 @@ impl Grader {
         let channel = Arc::new(Mutex::new(channel));
         let shared = channel.clone();
         let ask: Ask = Box::new(move |request| shared.lock().unwrap_or_else(PoisonError::into_inner).answer(request));
-        let reply = self.ask_examiner(request, Some(ask))?;
+        let own = (fuel * EXAMINER_SHARE).max(EXAMINER_LEAST_MS * INSTRUCTIONS_PER_MS);
+        let reply = self.ask_examiner(request, own, ask)?;
         let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
         match channel.failure.take() {
             Some(error) => Err(error),
@@ -155,8 +190,8 @@ impl Grader {
         }
     }
 
-    fn ask_examiner(&mut self, request: Vec<Value>, ask: Option<Ask>) -> Result<Verdict> {
-        let reply = self.examiner_call(&encode(&Value::Tuple(request)), ask)?;
+    fn ask_examiner(&mut self, request: Vec<Value>, fuel: u64, ask: Ask) -> Result<Verdict> {
+        let reply = self.examiner_call(&encode(&Value::Tuple(request)), fuel, Some(ask))?;
         let text = |name: &str| reply.field(name).and_then(Value::as_str).unwrap_or_default().to_string();
         let output = reply.field("out").and_then(Value::as_bytes).unwrap_or_default();
         let score = match reply.field("score") {
@@ -167,12 +202,12 @@ impl Grader {
         if message.is_empty() {
             message = text("error");
         }
-        let output = clip(&String::from_utf8_lossy(output), OUTPUT_LIMIT);
+        let output = visible(&clip(&String::from_utf8_lossy(output), OUTPUT_LIMIT));
         Ok(Verdict { status: text("status"), message, trace: text("trace"), output, score })
     }
 
     /// The examiner's reply as data; a dictionary with status "slow" or "broken" if it was stopped.
-    fn examiner_call(&mut self, request: &[u8], ask: Option<Ask>) -> Result<Value> {
+    fn examiner_call(&mut self, request: &[u8], fuel: u64, ask: Option<Ask>) -> Result<Value> {
         if self.examiner.is_none() {
             self.examiner = Some(Instance::new(self.engine.clone())?);
         }
@@ -180,7 +215,7 @@ impl Grader {
             Value::Dict(vec![(Value::str("status"), Value::str(status)), (Value::str("message"), Value::str(reason))])
         };
         let Some(examiner) = self.examiner.as_mut() else { return Ok(ended("broken", "no examiner".into())) };
-        let call = examiner.call(request, EXAMINER_MS * INSTRUCTIONS_PER_MS, ask)?;
+        let call = examiner.call(request, fuel, ask)?;
         Ok(match call.reply {
             Ok(bytes) => decode(&bytes).unwrap_or_else(|error| ended("broken", error.to_string())),
             Err(Stop::Fuel) => ended("slow", Stop::Fuel.to_string()),
@@ -214,7 +249,7 @@ impl Grader {
     ) -> Result<TestReport> {
         let mut request = vec![Value::str("script"), Value::str(script)];
         request.extend(self.context(problem, code));
-        let (verdict, worst) = self.examine(request, fuel)?;
+        let (verdict, worst) = self.examine(script, request, fuel)?;
         let mut report = start;
         report.possible = max_score;
         if !report.hidden {
@@ -264,7 +299,7 @@ impl Grader {
             }
             let mut request = vec![Value::str("unit"), Value::str(source), Value::str(name)];
             request.extend(self.context(problem, code));
-            let (verdict, worst) = self.examine(request, fuel)?;
+            let (verdict, worst) = self.examine(source, request, fuel)?;
             reports.push(judge(report, &verdict, worst));
         }
         Ok(reports)
@@ -276,8 +311,8 @@ impl Grader {
         if let Some(known) = self.discovered.get(&key) {
             return Ok(known.clone());
         }
-        let reply =
-            self.examiner_call(&encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)])), None)?;
+        let request = encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)]));
+        let reply = self.examiner_call(&request, DISCOVERY_MS * INSTRUCTIONS_PER_MS, None)?;
         let names: Vec<String> = reply
             .field("names")
             .and_then(Value::items)

@@ -6,15 +6,19 @@
 //! | `reply` | what came back, checked |
 //! | `output` | printed text against expected text |
 //! | `examiner` | test scripts in an instance of their own |
+//! | `trust` | what a test script may say to an object of the submission |
+//! | `names` | names of a test script that the submission may not take over |
 //!
 //! A program is compiled once. Each test runs it afresh: a new module, the same random seed, the original built-ins and files. A
 //! test that had to be stopped costs its instance, so the next one starts from an untouched one. Between submissions everything is put
 //! back.
 
 mod examiner;
+mod names;
 mod output;
 mod reply;
 mod subject;
+mod trust;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,13 +27,15 @@ use crate::course::{Problem, Test, TestKind};
 use crate::engine::{Engine, INSTRUCTIONS_PER_MS, Instance};
 use crate::error::Result;
 use crate::outcome::Outcome;
-use crate::report::{Report, TestReport};
+use crate::report::{Report, TestReport, visible};
 use crate::value::equal;
 use reply::{Ending, Run};
 use subject::{Loaded, Subject};
 
 /// Characters of a value or line that a message shows.
 const SHOWN: usize = 120;
+/// Characters of a message: an assertion of a test may quote the submission at any length.
+const MESSAGE_LIMIT: usize = 2000;
 
 /// Grades submissions one after the other on the thread that owns it. That thread needs 32 MiB of stack; [`crate::Pool`] sees to it.
 pub struct Grader {
@@ -182,8 +188,8 @@ impl TestReport {
     fn with(mut self, outcome: Outcome, message: String, trace: &str) -> TestReport {
         self.outcome = outcome;
         if !self.hidden {
-            self.message = message;
-            self.trace = trace.to_string();
+            self.message = clip(&visible(&message), MESSAGE_LIMIT);
+            self.trace = visible(trace);
         }
         self
     }

@@ -2,11 +2,13 @@
 
 use crate::engine::{INSTRUCTIONS_PER_MS, Stop};
 use crate::outcome::Outcome;
-use crate::value::{self, Value};
+use crate::value::{self, MarshalError, MessageError, Value};
 
 /// Characters of a trace, and of its last line, that are kept.
 const TRACE_LIMIT: usize = 4000;
 const ERROR_LIMIT: usize = 500;
+/// Bytes of all changed arguments together.
+const AFTER_LIMIT: usize = 4 << 20;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,8 @@ pub enum Ending {
     Memory,
     /// Too much output.
     Output,
+    /// Too large an answer.
+    Large,
     /// The instance was stopped.
     Stopped(Stop),
     /// The harness in the instance failed or answered nonsense.
@@ -46,15 +50,40 @@ impl Run {
         Run { ending, out: Vec::new(), err: Vec::new(), value: None, trace: String::new(), after: Vec::new() }
     }
 
+    /// What the host answers in the submission's place.
+    pub fn answer(value: Value) -> Run {
+        Run { value: Some(value), ..Run::empty(Ending::Finished) }
+    }
+
+    /// An operator that the submission's object does not have.
+    pub fn type_error() -> Run {
+        let types = ["TypeError", "Exception", "BaseException", "object"].map(str::to_string).to_vec();
+        Run::empty(Ending::Raised { error: "TypeError: unsupported operand for the returned object".into(), types })
+    }
+
     /// A run that was stopped.
     pub fn stopped(stop: Stop) -> Run {
         Run::empty(Ending::Stopped(stop))
     }
 
+    /// Hold what was printed to the limit, which the instance may have forgotten.
+    pub fn within(mut self, output_bytes: usize) -> Run {
+        if self.out.len().max(self.err.len()) > output_bytes {
+            self.ending = Ending::Output;
+            self.out.truncate(output_bytes);
+            self.err.truncate(output_bytes);
+        }
+        self
+    }
+
     /// Read a reply.
     pub fn read(bytes: &[u8]) -> Run {
         let broken = |reason: &str| Run::empty(Ending::Broken(reason.to_string()));
-        let Ok(reply) = value::decode(bytes) else { return broken("no reply") };
+        let reply = match value::decode(bytes) {
+            Ok(reply) => reply,
+            Err(MarshalError::Large) => return Run::empty(Ending::Large),
+            Err(_) => return broken("no reply"),
+        };
         let text = |name: &str, limit| {
             reply.field(name).and_then(Value::as_str).map(|t| super::clip(t, limit)).unwrap_or_default()
         };
@@ -77,6 +106,7 @@ impl Run {
             None | Some(Value::None) => None,
             Some(Value::Bytes(bytes)) => match value::from_message(bytes) {
                 Ok(value) => Some(value),
+                Err(MessageError::Marshal(MarshalError::Large)) => return Run::empty(Ending::Large),
                 Err(_) => return broken("a value that cannot be read"),
             },
             Some(_) => return broken("a value that cannot be read"),
@@ -85,7 +115,13 @@ impl Run {
             Some([position, Value::Bytes(bytes)]) => Some((position.as_i64()?, value::from_message(bytes).ok()?)),
             _ => None,
         };
-        let after = reply.field("after").and_then(Value::items).unwrap_or_default().iter().filter_map(pair).collect();
+        let after = reply.field("after").and_then(Value::items).unwrap_or_default();
+        if after.iter().filter_map(Value::items).flatten().filter_map(Value::as_bytes).map(<[u8]>::len).sum::<usize>()
+            > AFTER_LIMIT
+        {
+            return Run::empty(Ending::Large);
+        }
+        let after = after.iter().filter_map(pair).collect();
         Run { ending, out: raw("out"), err: raw("err"), value, trace: text("trace", TRACE_LIMIT), after }
     }
 
@@ -98,6 +134,7 @@ impl Run {
             Ending::Syntax(error) => (Outcome::SyntaxError, error.clone()),
             Ending::Memory => (Outcome::OutOfMemory, "MemoryError: the program used too much memory".into()),
             Ending::Output => (Outcome::OutputLimit, "the program printed too much".into()),
+            Ending::Large => (Outcome::OutputLimit, "the program's answer is too large".into()),
             Ending::Broken(reason) => (Outcome::Crashed, format!("the interpreter's answer is broken: {reason}")),
             Ending::Stopped(stop) => match stop {
                 Stop::Fuel => (Outcome::Timeout, format!("not finished after {} ms", fuel / INSTRUCTIONS_PER_MS)),
@@ -132,6 +169,24 @@ mod tests {
         }
         let lie = reply(&[("status", Value::str("ok")), ("value", Value::Bytes(b"\xff".to_vec()))]);
         assert_eq!(Run::read(&lie).failure(1).0, Outcome::Crashed);
+    }
+
+    #[test]
+    fn output_is_held_to_its_limit() {
+        let run = |count| {
+            Run::read(&reply(&[("status", Value::str("ok")), ("err", Value::Bytes(vec![b'x'; count]))])).within(1000)
+        };
+        assert_eq!((run(1000).ending, run(1001).ending, run(1001).err.len()), (Ending::Finished, Ending::Output, 1000));
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_is_too_much_output() {
+        let nones = [b"(\x02\0\0\0i\0\0\0\0[\0\0\x20\0".as_slice(), &vec![b'N'; 2 << 20]].concat();
+        let run = Run::read(&reply(&[("status", Value::str("ok")), ("value", Value::Bytes(nones))]));
+        assert_eq!(run.failure(1).0, Outcome::OutputLimit);
+        let pair = Value::Tuple(vec![Value::int(0), Value::Bytes(vec![b'N'; AFTER_LIMIT])]);
+        let after = Value::List(vec![pair.clone(), pair]);
+        assert_eq!(Run::read(&reply(&[("status", Value::str("ok")), ("after", after)])).ending, Ending::Large);
     }
 
     #[test]

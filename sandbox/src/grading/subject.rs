@@ -23,6 +23,8 @@ pub struct Subject {
     /// The request that loads the submission.
     request: Vec<u8>,
     in_place: bool,
+    /// Bytes that a run may print to each stream.
+    output_bytes: usize,
     /// Fuel used and bytes printed since `load`.
     pub fuel: u64,
     pub stdout_bytes: u64,
@@ -30,13 +32,13 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(instance: Instance) -> Subject {
-        Subject { instance, request: Vec::new(), in_place: false, fuel: 0, stdout_bytes: 0 }
+        Subject { instance, request: Vec::new(), in_place: false, output_bytes: 0, fuel: 0, stdout_bytes: 0 }
     }
 
     /// Compile a submission.
     pub fn load(&mut self, problem: &Problem, code: &str, output_bytes: u32, fuel: u64) -> Result<Loaded> {
         self.reset()?;
-        (self.fuel, self.stdout_bytes) = (0, 0);
+        (self.fuel, self.stdout_bytes, self.output_bytes) = (0, 0, output_bytes as usize);
         self.request = encode(&Value::Tuple(vec![
             Value::str("load"),
             Value::str(code),
@@ -86,7 +88,7 @@ impl Subject {
         let call = self.instance.call(request, fuel, None)?;
         self.fuel += call.fuel;
         Ok(match call.reply {
-            Ok(bytes) => Run::read(&bytes),
+            Ok(bytes) => Run::read(&bytes).within(self.output_bytes),
             Err(stop) => {
                 self.in_place = false;
                 Run::stopped(stop)

@@ -64,10 +64,13 @@ impl Report {
     fn full(&self) -> String {
         let mut text = self.summary();
         let failing: Vec<&TestReport> = self.tests.iter().filter(|t| t.outcome != Outcome::Passed).collect();
-        if let Some(first) = failing.first().filter(|first| first.outcome == Outcome::SyntaxError) {
-            // The same for every test: say it once.
-            let _ =
-                write!(text, "\n\n{}", if first.trace.is_empty() { &first.message } else { first.trace.trim_end() });
+        if failing.first().is_some_and(|first| first.outcome == Outcome::SyntaxError) {
+            // The same for every test: say it once. Hidden tests do not say it.
+            let first = failing.iter().find(|test| !test.message.is_empty());
+            if let Some(first) = first {
+                let said = if first.trace.is_empty() { &first.message } else { first.trace.trim_end() };
+                let _ = write!(text, "\n\n{said}");
+            }
             return clip(&text, TEXT_LIMIT);
         }
         for test in failing.iter().take(LISTED) {

@@ -1,12 +1,14 @@
 //! What grading a submission gives.
 
 mod feedback;
+mod visible;
 
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Outcome;
 
 pub use feedback::FeedbackLevel;
+pub(crate) use visible::visible;
 
 /// The result of one submission. Equal inputs give equal reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -95,6 +95,16 @@ fn feedback_is_bounded_and_a_syntax_error_is_said_once() {
 }
 
 #[test]
+fn a_hidden_test_does_not_hide_that_the_program_is_not_python() {
+    let hidden = TestReport { hidden: true, ..test("test 1", Outcome::SyntaxError, "", "") };
+    let told = test("f(2)", Outcome::SyntaxError, "SyntaxError: '(' was never closed", "");
+    let feedback = Report::new(vec![hidden.clone(), told], 0, 0).feedback(FeedbackLevel::Full);
+    assert_eq!(feedback, "Grade: 0\n0 of 2 tests passed: 2 × syntax error.\n\nSyntaxError: '(' was never closed");
+    let feedback = Report::new(vec![hidden], 0, 0).feedback(FeedbackLevel::Full);
+    assert_eq!(feedback, "Grade: 0\n0 of 1 tests passed: 1 × syntax error.");
+}
+
+#[test]
 fn the_line_of_the_contract() {
     let line = report().to_json(serde_json::json!(7), "area", FeedbackLevel::None);
     let keys: Vec<&String> = line.as_object().unwrap().keys().collect();

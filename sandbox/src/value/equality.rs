@@ -8,13 +8,14 @@
 use super::{Integer, Value};
 
 /// Is `left == right`? With a `tolerance`, numbers may also differ by that much (absolute), anywhere in lists, tuples and dictionary values.
+///
+/// The work is bounded by the size of `right`, which is therefore the value that is expected: `left` may be anything.
 pub fn equal(left: &Value, right: &Value, tolerance: Option<f64>) -> bool {
     match tolerance {
         Some(tolerance) => near(left, right, tolerance),
-        None => match (canonical(left), canonical(right)) {
-            (Some(left), Some(right)) => left == right,
-            _ => false,
-        },
+        None => {
+            canonical(right).is_some_and(|right| canonical_within(left, right.len()).is_some_and(|left| left == right))
+        }
     }
 }
 
@@ -77,9 +78,15 @@ fn sorted_numbers(items: &[Value]) -> Option<Vec<f64>> {
 
 /// Bytes that are the same exactly when values are equal; `None` when an opaque object is inside.
 pub(super) fn canonical(value: &Value) -> Option<Vec<u8>> {
+    canonical_within(value, usize::MAX)
+}
+
+/// As [`canonical`]; also `None` as soon as it is certain that there are more than `limit` bytes. (Sets within sets are written once a
+/// level, so a small message could ask for a lot of work.)
+fn canonical_within(value: &Value, limit: usize) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    write(value, &mut out)?;
-    Some(out)
+    write(value, limit, &mut out)?;
+    (out.len() <= limit).then_some(out)
 }
 
 fn write_sized(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
@@ -104,10 +111,10 @@ fn write_float(number: f64, out: &mut Vec<u8>) {
     }
 }
 
-fn write_items(tag: u8, items: &[Value], out: &mut Vec<u8>) -> Option<()> {
+fn write_items(tag: u8, items: &[Value], limit: usize, out: &mut Vec<u8>) -> Option<()> {
     out.push(tag);
     out.extend((items.len() as u64).to_le_bytes());
-    items.iter().try_for_each(|item| write(item, out))
+    items.iter().try_for_each(|item| write(item, limit, out))
 }
 
 fn write_unordered(tag: u8, mut members: Vec<Vec<u8>>, out: &mut Vec<u8>) {
@@ -117,7 +124,11 @@ fn write_unordered(tag: u8, mut members: Vec<Vec<u8>>, out: &mut Vec<u8>) {
     members.iter().for_each(|member| write_sized(b'm', member, out));
 }
 
-fn write(value: &Value, out: &mut Vec<u8>) -> Option<()> {
+fn write(value: &Value, limit: usize, out: &mut Vec<u8>) -> Option<()> {
+    if out.len() > limit {
+        return None;
+    }
+    let canonical = |value: &Value| canonical_within(value, limit);
     match value {
         Value::None => out.push(b'N'),
         Value::Ellipsis => out.push(b'.'),
@@ -133,8 +144,8 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Option<()> {
         }
         Value::Str(text) => write_sized(b'u', text.as_bytes(), out),
         Value::Bytes(bytes) => write_sized(b's', bytes, out),
-        Value::List(items) => write_items(b'[', items, out)?,
-        Value::Tuple(items) => write_items(b'(', items, out)?,
+        Value::List(items) => write_items(b'[', items, limit, out)?,
+        Value::Tuple(items) => write_items(b'(', items, limit, out)?,
         Value::Set(items) | Value::FrozenSet(items) => {
             write_unordered(b'<', items.iter().map(canonical).collect::<Option<_>>()?, out);
         }
@@ -142,7 +153,7 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Option<()> {
             let member = |(key, value): &(Value, Value)| {
                 let mut member = Vec::new();
                 write_sized(b'k', &canonical(key)?, &mut member);
-                write(value, &mut member)?;
+                write(value, limit, &mut member)?;
                 Some(member)
             };
             write_unordered(b'{', pairs.iter().map(member).collect::<Option<_>>()?, out);

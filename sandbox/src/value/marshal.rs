@@ -8,6 +8,8 @@ use super::{Integer, Value};
 
 /// CPython stops at 2,000 levels.
 const DEPTH_LIMIT: usize = 2_100;
+/// Values in one document. A byte of a message can become a hundred bytes of memory here, and the messages of a submission are its own.
+const VALUE_LIMIT: usize = 1 << 20;
 
 /// Why bytes are not a document.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -24,11 +26,14 @@ pub enum MarshalError {
     /// Too many levels of nesting.
     #[error("nested too deeply")]
     Depth,
+    /// Too many values.
+    #[error("more than {VALUE_LIMIT} values")]
+    Large,
 }
 
 /// Bytes → value.
 pub fn decode(bytes: &[u8]) -> Result<Value, MarshalError> {
-    let mut reader = Reader { bytes };
+    let mut reader = Reader { bytes, left: VALUE_LIMIT };
     let value = reader.value(0)?.ok_or(MarshalError::Unknown(b'0'))?;
     match reader.bytes.len() {
         0 => Ok(value),
@@ -38,6 +43,8 @@ pub fn decode(bytes: &[u8]) -> Result<Value, MarshalError> {
 
 struct Reader<'b> {
     bytes: &'b [u8],
+    /// Values that may still come.
+    left: usize,
 }
 
 impl<'b> Reader<'b> {
@@ -63,7 +70,11 @@ impl<'b> Reader<'b> {
 
     fn items(&mut self, depth: usize) -> Result<Vec<Value>, MarshalError> {
         let count = self.length()?;
-        let mut items = Vec::with_capacity(count);
+        if count > self.left {
+            return Err(MarshalError::Large);
+        }
+        // A count is only a claim, and claims can be nested.
+        let mut items = Vec::with_capacity(count.min(64));
         for _ in 0..count {
             items.push(self.value(depth + 1)?.ok_or(MarshalError::Unknown(b'0'))?);
         }
@@ -75,6 +86,7 @@ impl<'b> Reader<'b> {
         if depth > DEPTH_LIMIT {
             return Err(MarshalError::Depth);
         }
+        self.left = self.left.checked_sub(1).ok_or(MarshalError::Large)?;
         let [tag] = self.array()?;
         Ok(Some(match tag {
             b'0' => return Ok(None),
@@ -211,6 +223,18 @@ mod tests {
         let on_a_grading_stack =
             std::thread::Builder::new().stack_size(64 << 20).spawn(move || decode(&deep).unwrap_err());
         assert_eq!(on_a_grading_stack.unwrap().join().unwrap(), MarshalError::Depth);
+    }
+
+    #[test]
+    fn refuses_more_values_than_memory_should_hold() {
+        let list = |count: usize| [b"[".as_slice(), &(count as u32).to_le_bytes(), &vec![b'N'; count]].concat();
+        assert!(decode(&list(VALUE_LIMIT - 1)).is_ok());
+        assert_eq!(decode(&list(VALUE_LIMIT)).unwrap_err(), MarshalError::Large);
+        // Lists that each claim to hold all of the rest.
+        let claims: Vec<u8> = (0..2000).flat_map(|_| *b"[\x00\x00\x0f\x00").chain(vec![b'N'; 1 << 20]).collect();
+        assert_eq!(decode(&claims).unwrap_err(), MarshalError::Large);
+        let pairs = [b"{".as_slice(), &vec![b'N'; 4 * VALUE_LIMIT], b"0"].concat();
+        assert_eq!(decode(&pairs).unwrap_err(), MarshalError::Large);
     }
 
     proptest! {

@@ -22,8 +22,8 @@ mod tree;
 pub use equality::equal;
 pub use integer::Integer;
 pub use literal::LiteralError;
-pub(crate) use marshal::{decode, encode};
-pub(crate) use tree::{from_message, to_message};
+pub(crate) use marshal::{MarshalError, decode, encode};
+pub(crate) use tree::{MessageError, from_message, to_message};
 
 /// A Python value of an exact built-in type.
 #[derive(Clone, Debug)]

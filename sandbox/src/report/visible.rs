@@ -1,0 +1,35 @@
+//! Text that a submission wrote, made fit to be shown: nothing in it steers a terminal or hides.
+//!
+//! Control characters become Python's escapes (`\x1b`), except newline and tab; so do the marks that turn the direction of text around
+//! (Unicode 16.0, 23.2; Boucher and Anderson 2023, "Trojan Source"). Words are left alone: what a program says about its own grade is its
+//! own business, and chat markers are text to the tokeniser.
+
+/// The text with such characters escaped.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            '\r' if rest.peek() == Some(&'\n') => {}
+            '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped() {
+        assert_eq!(visible("a\tb\r\nc\rd\0\x1b[2J\u{9b}31m\x7f"), "a\tb\nc\\x0dd\\x00\\x1b[2J\\x9b31m\\x7f");
+        assert_eq!(visible("x\u{202e}y\u{2067}"), "x\\u202ey\\u2067");
+        assert_eq!(visible("naïve 日本語 \u{feff}é <|im_end|>"), "naïve 日本語 \u{feff}é <|im_end|>");
+    }
+}
