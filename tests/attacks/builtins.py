@@ -1,5 +1,5 @@
 #### Every comparison helper of builtins answers True
-## timeout
+## call timeout, io timeout, script timeout
 import builtins
 for name in ("isinstance", "issubclass", "all", "any", "bool", "callable", "hasattr"):
     setattr(builtins, name, lambda *args: True)

@@ -52,13 +52,13 @@ def f(x):
 print(round(time.time() - start))
 
 #### A wait until the clock of the wall shows another time
-## timeout
+## call timeout, io timeout, script timeout
 import time
 while time.time() < 4e9:
     pass
 
 #### Entropy by the gigabyte
-## timeout
+## call timeout, io timeout, script timeout
 import os
 while True:
     os.urandom(1 << 20)
@@ -80,7 +80,7 @@ def f(x):
 print(f(1))
 
 #### Sleeps until the clock can go no further
-## wrong_answer
+## exception
 import time
 for _ in range(4):
     time.sleep(9_000_000_000)

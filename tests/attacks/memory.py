@@ -122,7 +122,7 @@ while True:
     g(n)
 
 #### Memory that is only returned, never kept
-## call out_of_memory, script out_of_memory, unittest out_of_memory
+## call out_of_memory, script out_of_memory
 ## 300 ms
 def f(x):
     return [bytes(1 << 22)] * 100

@@ -48,7 +48,7 @@ def f(x):
 print(hex(1 << 200_000))
 
 #### Integers as large as messages can be
-## call timeout, unittest timeout
+## call timeout
 def f(x):
     return [1 << (8 * 4_000_000), -(1 << (8 * 2_000_000))]
 

@@ -87,7 +87,7 @@ def f(x):
 print("x")
 
 #### Dirty pages all over the memory
-## call wrong_answer, io wrong_answer, script wrong_answer, unittest crashed
+## call wrong_answer, io wrong_answer, script wrong_answer, unittest timeout
 blocks = [bytearray(4096) for _ in range(4000)]
 for block in blocks:
     block[:] = b"left behind " * 341 + b"left"

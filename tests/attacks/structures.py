@@ -33,7 +33,7 @@ def f(x):
     return a
 
 #### Nested a hundred thousand deep
-## call crashed, script crashed, unittest crashed
+## call crashed, script crashed
 def f(x):
     a = []
     for _ in range(100_000):
@@ -51,7 +51,7 @@ def f(x):
     return (None,) * 40_000_000
 
 #### One list shared so often that its text is exponential
-## call timeout, script timeout, unittest timeout
+## call timeout, script timeout
 def f(x):
     a = ["x"]
     for _ in range(40):
@@ -198,7 +198,7 @@ def f(x):
     return R()
 
 #### A repr of ten million characters
-## call wrong_answer, io wrong_answer, script timeout, unittest exception
+## call wrong_answer, io wrong_answer, script timeout
 class R:
     def __repr__(self): return "r" * 10_000_000
 

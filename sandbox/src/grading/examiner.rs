@@ -79,7 +79,7 @@ impl Channel {
             "operate" => {
                 let Some(operation) = Operation::read(&parts) else { return refusal("unreadable request") };
                 let result = match self.trust.way(&operation) {
-                    Way::Forward => subject.request_bytes(request, self.fuel_left),
+                    Way::Forward => subject.request_bytes(request, self.fuel_left, false),
                     Way::Answer(value) => Ok(Run::answer(Value::Bool(value))),
                     Way::Refuse => Ok(Run::type_error()),
                     Way::AsNumber => {

@@ -66,6 +66,15 @@ impl Run {
         Run::empty(Ending::Stopped(stop))
     }
 
+    /// Whether it ended for want of memory, in the program or in the harness around it.
+    pub fn lacked_memory(&self) -> bool {
+        match &self.ending {
+            Ending::Memory | Ending::Stopped(Stop::Memory) => true,
+            Ending::Broken(reason) => reason.starts_with("MemoryError"),
+            _ => false,
+        }
+    }
+
     /// Hold what was printed to the limit, which the instance may have forgotten.
     pub fn within(mut self, output_bytes: usize) -> Run {
         if self.out.len().max(self.err.len()) > output_bytes {

@@ -23,6 +23,8 @@ pub struct Subject {
     /// The request that loads the submission.
     request: Vec<u8>,
     in_place: bool,
+    /// Runs since the instance was as the guest began.
+    runs: u64,
     /// Bytes that a run may print to each stream.
     output_bytes: usize,
     /// Fuel used and bytes printed since `load`.
@@ -32,7 +34,7 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(instance: Instance) -> Subject {
-        Subject { instance, request: Vec::new(), in_place: false, output_bytes: 0, fuel: 0, stdout_bytes: 0 }
+        Subject { instance, request: Vec::new(), in_place: false, runs: 0, output_bytes: 0, fuel: 0, stdout_bytes: 0 }
     }
 
     /// Compile a submission.
@@ -66,11 +68,12 @@ impl Subject {
 
     /// Send a request about the loaded submission, loading it again if its instance had to be reset.
     pub fn request(&mut self, parts: Vec<Value>, fuel: u64) -> Result<Run> {
-        self.request_bytes(&encode(&Value::Tuple(parts)), fuel)
+        let begins_anew = parts.first().and_then(Value::as_str).is_some_and(|operation| operation != "operate");
+        self.request_bytes(&encode(&Value::Tuple(parts)), fuel, begins_anew)
     }
 
-    /// As [`Subject::request`], for a request that is already written.
-    pub fn request_bytes(&mut self, request: &[u8], fuel: u64) -> Result<Run> {
+    /// As [`Subject::request`], for a request that is already written. `begins_anew`: it needs nothing of what earlier requests made.
+    pub fn request_bytes(&mut self, request: &[u8], fuel: u64, begins_anew: bool) -> Result<Run> {
         if !self.in_place {
             let before = self.fuel;
             let run = self.send_load(RELOAD_FUEL)?;
@@ -79,7 +82,14 @@ impl Subject {
                 return Ok(run);
             }
         }
+        let earlier = self.runs;
         let run = self.send(request, fuel)?;
+        if run.lacked_memory() && earlier > 0 && begins_anew {
+            // What earlier runs left uncollected must not cost this one its points.
+            self.reset()?;
+            return self.request_bytes(request, fuel, true);
+        }
+        self.runs += u64::from(self.in_place);
         self.stdout_bytes += run.out.len() as u64;
         Ok(run)
     }
@@ -90,7 +100,7 @@ impl Subject {
         Ok(match call.reply {
             Ok(bytes) => Run::read(&bytes).within(self.output_bytes),
             Err(stop) => {
-                self.in_place = false;
+                (self.in_place, self.runs) = (false, 0);
                 Run::stopped(stop)
             }
         })
@@ -108,7 +118,7 @@ impl Subject {
 
     /// Forget the submission and put the instance back.
     pub fn reset(&mut self) -> Result<()> {
-        self.in_place = false;
+        (self.in_place, self.runs) = (false, 0);
         self.instance.reset()
     }
 

@@ -64,3 +64,12 @@ fn output_is_bounded_and_typed() {
     let caught = "while True:\n    try:\n        print('x' * 100)\n    except BaseException:\n        pass\n";
     assert_eq!(grade(&problem_with(tests), caught).verdict, OutputLimit);
 }
+
+#[test]
+fn memory_that_one_test_used_is_there_for_the_next() {
+    // Modules are cycles: the garbage of a run waits for a collection that may not come in time.
+    let tests: Vec<_> = (0..20).map(|i| json!({"call": format!("f({i})"), "expect": i.to_string()})).collect();
+    let code =
+        "blocks = [bytearray(4096) for _ in range(4000)]\ndef f(n): return n\nkept = [f, blocks]\nkept.append(kept)\n";
+    assert_eq!(grade(&problem_with(json!(tests)), code).grade, 100.0);
+}
