@@ -28,6 +28,7 @@
 //! Time is counted in fuel, clocks and entropy are virtual, so equal inputs give equal bytes on any machine and load.
 
 mod course;
+mod deviations;
 mod engine;
 mod error;
 mod grading;
@@ -35,13 +36,16 @@ mod outcome;
 mod pool;
 mod report;
 mod results;
+mod selftest;
 mod value;
 
 pub use course::{Course, Matching, Problem, Test, TestKind};
+pub use deviations::Deviation;
 pub use engine::{Engine, EngineOptions, INSTRUCTIONS_PER_MS};
 pub use error::{CourseError, Error, Result};
 pub use grading::Grader;
 pub use outcome::Outcome;
 pub use pool::{Pool, Ticket};
 pub use report::{FeedbackLevel, GradeLine, Report, TestReport};
+pub use selftest::{SelfTest, self_test};
 pub use value::{Integer, LiteralError, Opaque, Value, equal};

@@ -14,11 +14,13 @@ mod imports;
 mod instance;
 mod pagemap;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, PoolingAllocationConfig};
 
+use crate::deviations::Deviation;
 use crate::error::{Error, Result};
 
 pub use imports::Ask;
@@ -51,6 +53,10 @@ pub struct EngineOptions {
     pub reset: bool,
     /// Reports that the in-memory cache holds; 0 turns it off.
     pub cached_reports: usize,
+    /// Keep reports in the cache folder too, for later processes.
+    pub keep_reports: bool,
+    /// Where to grade as the published grader does.
+    pub deviations: BTreeSet<Deviation>,
     /// Instances that may exist at a time; a worker uses up to two.
     pub max_instances: u32,
 }
@@ -65,6 +71,8 @@ impl Default for EngineOptions {
             output_bytes: 64 << 10,
             reset: true,
             cached_reports: 100_000,
+            keep_reports: false,
+            deviations: BTreeSet::new(),
             max_instances: 64,
         }
     }
@@ -130,6 +138,11 @@ impl Engine {
     /// Whether the machine code came from the cache folder.
     pub fn from_cache(&self) -> bool {
         self.inner.from_cache
+    }
+
+    /// The folder for compiled code and kept reports. `None`: switched off or unusable.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        cache::folder(&self.inner.options)
     }
 
     /// Hash of the guest: a report depends on it, on the options, the problem and the program, and on nothing else.

@@ -10,6 +10,7 @@ use super::reply::{Ending, Run};
 use super::subject::{Loaded, Subject, files};
 use super::{Grader, clip};
 use crate::course::{Problem, Test};
+use crate::deviations::{Deviation, double_quoted_guard};
 use crate::engine::{Ask, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
@@ -53,7 +54,7 @@ impl Channel {
         let result = match operation {
             "main" => {
                 let text = parts.get(1).and_then(Value::as_str).unwrap_or_default();
-                subject.main(text, self.runs, self.fuel_left)
+                subject.main(text, self.runs, parts.get(2).cloned(), self.fuel_left)
             }
             "module" => {
                 let stdin = parts.get(1).cloned().unwrap_or(Value::str(""));
@@ -108,6 +109,7 @@ impl Channel {
             (text("types"), Value::Tuple(types.iter().map(Value::str).collect())),
             (text("value"), run.value.as_ref().map_or(Value::None, |value| Value::Bytes(to_message(value)))),
             (text("after"), Value::List(after)),
+            (text("drawn"), run.drawn.unwrap_or(Value::None)),
         ]))
     }
 }
@@ -212,7 +214,15 @@ impl Grader {
         max_score: f64,
         fuel: u64,
     ) -> Result<TestReport> {
-        let mut request = vec![Value::str("script"), Value::str(script)];
+        let deviations = &self.engine.options().deviations;
+        if let Some(line) = double_quoted_guard(script).filter(|_| deviations.contains(&Deviation::SingleQuotedGuard)) {
+            let reason = format!(
+                "test script: IndentationError: expected an indented block after 'if' statement on line {line}"
+            );
+            return Ok(TestReport { possible: max_score, ..start.with(Outcome::Exception, reason, "") });
+        }
+        let shared_random = Value::Bool(deviations.contains(&Deviation::SharedRandom));
+        let mut request = vec![Value::str("script"), Value::str(script), shared_random];
         request.extend(self.context(problem, code));
         let (verdict, worst) = self.examine(request, fuel)?;
         let mut report = start;

@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::course::{Problem, Test, TestKind};
+use crate::deviations::Deviation;
 use crate::engine::{Engine, INSTRUCTIONS_PER_MS, Instance};
 use crate::error::Result;
 use crate::outcome::Outcome;
@@ -70,7 +71,7 @@ impl Grader {
 
     fn run_tests(&mut self, problem: &Problem, code: &str) -> Result<Report> {
         let options = self.engine.options().clone();
-        let loaded = self.lock().load(problem, code, options.output_bytes, options.timeout_ms * INSTRUCTIONS_PER_MS)?;
+        let loaded = self.lock().load(problem, code, &options)?;
         let mut tests = Vec::with_capacity(problem.tests.len());
         for (position, test) in problem.tests.iter().enumerate() {
             let fuel = test.timeout_ms.unwrap_or(options.timeout_ms) * INSTRUCTIONS_PER_MS;
@@ -86,7 +87,7 @@ impl Grader {
                     judge_call(start, &run, value, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Io { stdin, stdout, matching, tolerance }) => {
-                    let run = self.lock().main(stdin, 1, fuel)?;
+                    let run = self.lock().main(stdin, 1, None, fuel)?;
                     judge_output(start, &run, stdout, *matching, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Script { script, max_score }) => {
@@ -97,7 +98,8 @@ impl Grader {
             tests.push(done);
         }
         let subject = self.lock();
-        Ok(Report::new(tests, subject.stdout_bytes, subject.fuel))
+        let report = Report::new(tests, subject.stdout_bytes, subject.fuel);
+        Ok(if options.deviations.contains(&Deviation::TruncatedGrades) { report.truncated() } else { report })
     }
 }
 

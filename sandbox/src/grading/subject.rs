@@ -2,7 +2,7 @@
 
 use super::reply::{Ending, Run};
 use crate::course::Problem;
-use crate::engine::{Instance, Stop};
+use crate::engine::{EngineOptions, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::Result;
 use crate::value::{Value, encode};
 
@@ -34,7 +34,7 @@ impl Subject {
     }
 
     /// Compile a submission.
-    pub fn load(&mut self, problem: &Problem, code: &str, output_bytes: u32, fuel: u64) -> Result<Loaded> {
+    pub fn load(&mut self, problem: &Problem, code: &str, options: &EngineOptions) -> Result<Loaded> {
         self.reset()?;
         (self.fuel, self.stdout_bytes) = (0, 0);
         self.request = encode(&Value::Tuple(vec![
@@ -44,9 +44,10 @@ impl Subject {
             Value::str(problem.module()),
             problem.prelude.as_ref().map_or(Value::None, Value::str),
             files(problem),
-            Value::int(output_bytes.into()),
+            Value::int(options.output_bytes.into()),
+            Value::Tuple(options.deviations.iter().map(|deviation| Value::str(deviation.name())).collect()),
         ]));
-        let run = self.send_load(fuel)?;
+        let run = self.send_load(options.timeout_ms * INSTRUCTIONS_PER_MS)?;
         Ok(match run.ending {
             Ending::Finished => Loaded::Ready,
             _ => Loaded::Failed(Box::new(run)),
@@ -99,9 +100,11 @@ impl Subject {
         self.request(vec![Value::str("call"), Value::str(expression), Value::int(1)], fuel)
     }
 
-    /// Run it as a script.
-    pub fn main(&mut self, stdin: &str, seed: i64, fuel: u64) -> Result<Run> {
-        self.request(vec![Value::str("main"), Value::str(stdin), Value::int(seed)], fuel)
+    /// Run it as a script. `drawn`: the state of Python's `random` to go on from.
+    pub fn main(&mut self, stdin: &str, seed: i64, drawn: Option<Value>, fuel: u64) -> Result<Run> {
+        let mut request = vec![Value::str("main"), Value::str(stdin), Value::int(seed)];
+        request.extend(drawn);
+        self.request(request, fuel)
     }
 
     /// Forget the submission and put the instance back.

@@ -1,5 +1,6 @@
 //! One file a subcommand, thin. Data goes to stdout, everything else to stderr.
 
+mod doctor;
 mod evaluate;
 mod grade;
 mod simulate;
@@ -30,6 +31,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Grade submissions: JSON lines in, JSON lines out.
     Grade(grade::Grade),
+    /// Check what is installed, test the sandbox and libtorch, and say what to do about what is missing.
+    Doctor(doctor::Doctor),
     /// Read, filter and split submission logs; print statistics and what was dropped.
     Traces(traces::Traces),
 }
@@ -46,6 +49,7 @@ impl Cli {
             Command::Evaluate(c) => c.run(),
             Command::Simulate(c) => c.run(),
             Command::Grade(c) => c.run(),
+            Command::Doctor(c) => c.run(),
             Command::Traces(c) => c.run(),
         }
     }

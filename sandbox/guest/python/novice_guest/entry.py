@@ -71,7 +71,7 @@ def prepare_snapshot():
     for _ in range(3):
         snapshot.exercise(handle)
     sys.modules.pop("program", None)
-    _subject.load("", "program.py", "program", None, {}, 0)
+    _subject.load("", "program.py", "program", None, {}, 0, ())
     _subject.program = None
     program.fresh(0, {})
     traces.forget()

@@ -81,8 +81,9 @@ class Examiner:
 
     # -- FalconCode scripts
 
-    def script(self, source, code, filenames, names, files, seed, limit):
+    def script(self, source, shared_random, code, filenames, names, files, seed, limit):
         """Run a script's `test_passed()`; its value is the score. The student's text is a file of the script."""
+        autograder.shared_random = shared_random
         files = dict(files)
         for filename in filenames:
             files[filename] = code.encode()

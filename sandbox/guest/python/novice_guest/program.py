@@ -42,7 +42,8 @@ def fresh(seed, initial_files):
 class Program:
     """A submission with the code that the problem puts before it."""
 
-    def __init__(self, code, filename, module, prelude, initial_files, limit, stop):
+    def __init__(self, code, filename, module, prelude, initial_files, limit, deviations, stop):
+        streams.deviations = frozenset(deviations)
         self.filename = filename
         self.module = module
         self.streams = streams.Streams(limit, stop)

@@ -5,8 +5,8 @@ A reply is a dictionary: `status` ("ok", "error", "exit", "output", "memory", "s
 classes), and for calls from a test script `after` (mutable arguments that changed).
 """
 
-import builtins
 import operator
+import random
 
 from . import program, streams, traces, values
 
@@ -21,11 +21,11 @@ class Subject:
 
     # -- one submission
 
-    def load(self, code, filename, module, prelude, files, limit):
+    def load(self, code, filename, module, prelude, files, limit, deviations):
         self.handles, self.numbers, self.calls = [], {}, {}
         sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude or "")}
         try:
-            self.program = program.Program(code, filename, module, prelude, files, limit, self.stop)
+            self.program = program.Program(code, filename, module, prelude, files, limit, deviations, self.stop)
         except BaseException as exc:
             return {
                 "status": "syntax", "out": b"", "err": b"", "value": None, "types": (type(exc).__name__,),
@@ -36,12 +36,17 @@ class Subject:
 
     # -- tests of the kinds io and call, and `run_script`
 
-    def main(self, stdin, seed):
-        """Run as a script."""
+    def main(self, stdin, seed, drawn=None):
+        """Run as a script. `drawn`: the state of `random` to go on from, answered with its state at the end."""
         p = self.program
         p.fresh(seed)
+        if drawn is not None:
+            random.setstate(drawn)
         module = p.new_module("__main__")
-        return p.observe(lambda: p.execute(module), stdin)
+        reply = p.observe(lambda: p.execute(module), stdin)
+        if drawn is not None:
+            reply["drawn"] = random.getstate()
+        return reply
 
     def call(self, expression, seed):
         """Import as a module, then evaluate an expression in it."""
