@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::patience::Limit;
 use super::reply::{Ending, Run};
 use super::subject::{Loaded, Subject, files};
 use super::{Grader, clip};
@@ -64,6 +65,9 @@ impl Channel {
             _ => return refusal("unknown request"),
         };
         self.fuel_left = self.fuel_left.saturating_sub(subject.fuel - before);
+        if subject.unfinished.is_some() {
+            self.fuel_left = 0; // also where a loop was proved endless before it had used up the time
+        }
         drop(subject);
         match result {
             Ok(run) => self.forward(run),
@@ -136,11 +140,11 @@ struct Verdict {
 
 impl Grader {
     /// Send a request to the examiner with a channel to the submission.
-    fn examine(&mut self, request: Vec<Value>, fuel: u64) -> Result<(Verdict, Option<Incident>)> {
+    fn examine(&mut self, request: &[u8], limit: Limit) -> Result<(Verdict, Option<Incident>)> {
         let channel = Channel {
             subject: self.subject.clone(),
-            fuel_left: fuel,
-            fuel,
+            fuel_left: limit.fuel,
+            fuel: limit.whole,
             runs: 0,
             objects_lost: None,
             worst: None,
@@ -157,8 +161,8 @@ impl Grader {
         }
     }
 
-    fn ask_examiner(&mut self, request: Vec<Value>, ask: Option<Ask>) -> Result<Verdict> {
-        let reply = self.examiner_call(&encode(&Value::Tuple(request)), ask)?;
+    fn ask_examiner(&mut self, request: &[u8], ask: Option<Ask>) -> Result<Verdict> {
+        let reply = self.examiner_call(request, ask)?;
         let text = |name: &str| reply.field(name).and_then(Value::as_str).unwrap_or_default().to_string();
         let output = reply.field("out").and_then(Value::as_bytes).unwrap_or_default();
         let score = match reply.field("score") {
@@ -185,7 +189,9 @@ impl Grader {
         let call = examiner.call(request, EXAMINER_MS * INSTRUCTIONS_PER_MS, ask)?;
         Ok(match call.reply {
             Ok(bytes) => decode(&bytes).unwrap_or_else(|error| ended("broken", error.to_string())),
-            Err(Stop::Fuel) => ended("slow", Stop::Fuel.to_string()),
+            Err(stop @ Stop::Fuel) => ended("slow", stop.to_string()),
+            Err(stop @ Stop::Output) => ended("output", stop.to_string()),
+            Err(stop @ Stop::Memory) => ended("memory", stop.to_string()),
             Err(stop) => ended("broken", stop.to_string()),
         })
     }
@@ -224,7 +230,8 @@ impl Grader {
         let shared_random = Value::Bool(deviations.contains(&Deviation::SharedRandom));
         let mut request = vec![Value::str("script"), Value::str(script), shared_random];
         request.extend(self.context(problem, code));
-        let (verdict, worst) = self.examine(request, fuel)?;
+        let request = encode(&Value::Tuple(request));
+        let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(&request, limit))?;
         let mut report = start;
         report.possible = max_score;
         if !report.hidden {
@@ -256,6 +263,8 @@ impl Grader {
         fuel: u64,
         loaded: &Loaded,
     ) -> Result<Vec<TestReport>> {
+        // What follows must not depend on whether the names were known already.
+        self.forget()?;
         let names = match self.discover(source)? {
             Ok(names) => names,
             Err(reason) => return Ok(vec![start.with(Outcome::WrongAnswer, format!("test script: {reason}"), "")]),
@@ -274,10 +283,16 @@ impl Grader {
             }
             let mut request = vec![Value::str("unit"), Value::str(source), Value::str(name)];
             request.extend(self.context(problem, code));
-            let (verdict, worst) = self.examine(request, fuel)?;
+            let request = encode(&Value::Tuple(request));
+            let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(&request, limit))?;
             reports.push(judge(report, &verdict, worst));
         }
         Ok(reports)
+    }
+
+    /// An untouched examiner.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        self.examiner.as_mut().map_or(Ok(()), Instance::reset)
     }
 
     /// The names of the tests in a source, found without running it.
@@ -288,6 +303,7 @@ impl Grader {
         }
         let reply =
             self.examiner_call(&encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)])), None)?;
+        self.forget()?;
         let names: Vec<String> = reply
             .field("names")
             .and_then(Value::items)
@@ -317,6 +333,8 @@ fn judge(report: TestReport, verdict: &Verdict, worst: Option<Incident>) -> Test
         "failed" => report.wrong(verdict.message.clone()),
         "student" => report.with(Outcome::Exception, verdict.message.clone(), &verdict.trace),
         "slow" => report.with(Outcome::Timeout, format!("test script: {}", verdict.message), ""),
+        "output" => report.with(Outcome::OutputLimit, format!("test script: {}", verdict.message), ""),
+        "memory" => report.with(Outcome::OutOfMemory, format!("test script: {}", verdict.message), ""),
         "broken" => report.with(Outcome::Crashed, format!("test script: {}", verdict.message), ""),
         _ => {
             let (outcome, trace) =

@@ -80,6 +80,7 @@ impl Run {
             None | Some(Value::None) => None,
             Some(Value::Bytes(bytes)) => match value::from_message(bytes) {
                 Ok(value) => Some(value),
+                Err(error) if error.is_size() => return Run::empty(Ending::Output),
                 Err(_) => return broken("a value that cannot be read"),
             },
             Some(_) => return broken("a value that cannot be read"),

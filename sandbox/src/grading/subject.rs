@@ -4,7 +4,7 @@ use super::reply::{Ending, Run};
 use crate::course::Problem;
 use crate::engine::{EngineOptions, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::Result;
-use crate::value::{Value, encode};
+use crate::value::{Value, decode, encode};
 
 /// Instructions to start with, whatever a test allows: compiling again after a stop must not fail.
 const RELOAD_FUEL: u64 = 20_000_000_000;
@@ -23,6 +23,10 @@ pub struct Subject {
     /// The request that loads the submission.
     request: Vec<u8>,
     in_place: bool,
+    /// Look for loops without end in every run from now on.
+    watching: bool,
+    /// Since [`Subject::begin`], at the first run that did not end: was it proved endless?
+    pub unfinished: Option<bool>,
     /// Fuel used and bytes printed since `load`.
     pub fuel: u64,
     pub stdout_bytes: u64,
@@ -30,13 +34,25 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(instance: Instance) -> Subject {
-        Subject { instance, request: Vec::new(), in_place: false, fuel: 0, stdout_bytes: 0 }
+        let (in_place, watching, unfinished) = (false, false, None);
+        Subject { instance, request: Vec::new(), in_place, watching, unfinished, fuel: 0, stdout_bytes: 0 }
+    }
+
+    /// Whether loops can be proved endless here.
+    pub fn can_watch(&self) -> bool {
+        self.instance.can_watch()
+    }
+
+    /// A test begins, for the first time or again.
+    pub fn begin(&mut self, watching: bool) {
+        (self.watching, self.unfinished) = (watching, None);
     }
 
     /// Compile a submission.
     pub fn load(&mut self, problem: &Problem, code: &str, options: &EngineOptions) -> Result<Loaded> {
         self.reset()?;
         (self.fuel, self.stdout_bytes) = (0, 0);
+        self.begin(false);
         self.request = encode(&Value::Tuple(vec![
             Value::str("load"),
             Value::str(code),
@@ -60,7 +76,24 @@ impl Subject {
         self.request = request;
         let run = run?;
         self.in_place = run.ending == Ending::Finished;
+        if self.in_place && self.watching {
+            self.watch()?;
+        }
         Ok(run)
+    }
+
+    /// Ask the harness to tell of the loops' turns. Nothing of the submission has run yet, so its answer is the harness's own.
+    fn watch(&mut self) -> Result<()> {
+        let call = self.instance.call(&encode(&Value::Tuple(vec![Value::str("watch")])), RELOAD_FUEL, None)?;
+        let reply = call.reply.ok().and_then(|bytes| decode(&bytes).ok());
+        let ranges = reply.as_ref().and_then(|reply| reply.field("code")).and_then(Value::items).unwrap_or_default();
+        let range = |item: &Value| {
+            let [at, size] = item.items()? else { return None };
+            let at = usize::try_from(at.as_i64()?).ok()?;
+            Some(at..at.checked_add(usize::try_from(size.as_i64()?).ok()?)?)
+        };
+        self.instance.watch(ranges.iter().filter_map(range).collect());
+        Ok(())
     }
 
     /// Send a request about the loaded submission, loading it again if its instance had to be reset.
@@ -90,6 +123,13 @@ impl Subject {
             Ok(bytes) => Run::read(&bytes),
             Err(stop) => {
                 self.in_place = false;
+                let stop = match stop {
+                    Stop::Fuel | Stop::Endless | Stop::Unproven => {
+                        self.unfinished.get_or_insert(stop == Stop::Endless);
+                        Stop::Fuel
+                    }
+                    other => other,
+                };
                 Run::stopped(stop)
             }
         })

@@ -9,6 +9,9 @@ use super::{Integer, Value};
 /// CPython stops at 2,000 levels.
 const DEPTH_LIMIT: usize = 2_100;
 
+/// Values in one document. Each takes some hundred bytes here, and what a test expects has fewer.
+const VALUE_LIMIT: usize = 2_000_000;
+
 /// Why bytes are not a document.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MarshalError {
@@ -24,11 +27,14 @@ pub enum MarshalError {
     /// Too many levels of nesting.
     #[error("nested too deeply")]
     Depth,
+    /// More values than anybody compares.
+    #[error("more than {VALUE_LIMIT} values")]
+    Size,
 }
 
 /// Bytes → value.
 pub fn decode(bytes: &[u8]) -> Result<Value, MarshalError> {
-    let mut reader = Reader { bytes };
+    let mut reader = Reader { bytes, room: VALUE_LIMIT };
     let value = reader.value(0)?.ok_or(MarshalError::Unknown(b'0'))?;
     match reader.bytes.len() {
         0 => Ok(value),
@@ -38,6 +44,8 @@ pub fn decode(bytes: &[u8]) -> Result<Value, MarshalError> {
 
 struct Reader<'b> {
     bytes: &'b [u8],
+    /// Values that may still come.
+    room: usize,
 }
 
 impl<'b> Reader<'b> {
@@ -63,6 +71,9 @@ impl<'b> Reader<'b> {
 
     fn items(&mut self, depth: usize) -> Result<Vec<Value>, MarshalError> {
         let count = self.length()?;
+        if count > self.room {
+            return Err(MarshalError::Size);
+        }
         let mut items = Vec::with_capacity(count);
         for _ in 0..count {
             items.push(self.value(depth + 1)?.ok_or(MarshalError::Unknown(b'0'))?);
@@ -75,6 +86,7 @@ impl<'b> Reader<'b> {
         if depth > DEPTH_LIMIT {
             return Err(MarshalError::Depth);
         }
+        self.room = self.room.checked_sub(1).ok_or(MarshalError::Size)?;
         let [tag] = self.array()?;
         Ok(Some(match tag {
             b'0' => return Ok(None),
@@ -207,6 +219,10 @@ mod tests {
         assert_eq!(decode(b"l\0\0\0\x80").unwrap_err(), MarshalError::Truncated);
         assert_eq!(decode(b"NN").unwrap_err(), MarshalError::Trailing(1));
         assert_eq!(decode(b"c").unwrap_err(), MarshalError::Unknown(b'c'));
+        let many = [b"[\0\x09\x3d\0".as_slice(), &vec![b'N'; 4_000_000]].concat();
+        assert_eq!(decode(&many).unwrap_err(), MarshalError::Size);
+        let pairs = [b"{".as_slice(), &vec![b'N'; 4_000_000], b"0"].concat();
+        assert_eq!(decode(&pairs).unwrap_err(), MarshalError::Size);
         let deep: Vec<u8> = b"(\x01\0\0\0".iter().copied().cycle().take(5 * 5000).collect();
         let on_a_grading_stack =
             std::thread::Builder::new().stack_size(64 << 20).spawn(move || decode(&deep).unwrap_err());

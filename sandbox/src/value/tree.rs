@@ -16,6 +16,13 @@ pub enum MessageError {
     Form,
 }
 
+impl MessageError {
+    /// Whether there is too much of it.
+    pub(crate) fn is_size(&self) -> bool {
+        *self == MessageError::Marshal(MarshalError::Size)
+    }
+}
+
 /// The value in a message of the guest.
 pub fn from_message(bytes: &[u8]) -> Result<Value, MessageError> {
     let Value::Tuple(parts) = decode(bytes)? else { return Err(MessageError::Form) };

@@ -39,6 +39,7 @@ _examiner = examiner.Examiner(stop)
 
 OPERATIONS = {
     "load": _subject.load,
+    "watch": _subject.watch,
     "main": _subject.main,
     "call": _subject.call,
     "module": _subject.open_module,

@@ -12,7 +12,7 @@ import random
 import sys
 import types
 
-from . import files, streams, traces
+from . import files, streams, traces, watch
 
 RECURSION_LIMIT = 1000
 _watched = []
@@ -71,7 +71,11 @@ class Program:
         return module
 
     def execute(self, module):
-        for part in self.parts:
+        parts = self.parts
+        if watch.armed:
+            watch.calibrate()
+            parts = [watch.RUN, *parts]
+        for part in parts:
             exec(part, module.__dict__)
 
     def observe(self, action, stdin=""):

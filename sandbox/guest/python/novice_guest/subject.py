@@ -8,7 +8,7 @@ classes), and for calls from a test script `after` (mutable arguments that chang
 import operator
 import random
 
-from . import program, streams, traces, values
+from . import program, traces, values, watch
 
 
 class Subject:
@@ -33,6 +33,10 @@ class Subject:
                 "line": traces.last_line_number(exc, sources),
             }
         return {"status": "ok"}
+
+    def watch(self):
+        """Tell the host of the loops' turns from now on → where the program's code lies."""
+        return {"status": "ok", "code": watch.arm(self.program.parts)}
 
     # -- tests of the kinds io and call, and `run_script`
 
@@ -59,7 +63,13 @@ class Subject:
 
         def action():
             p.execute(module)
-            return values.encode(eval(code, module.__dict__))
+            parts = (code,)
+            if watch.armed:
+                watch.calibrate()
+                parts = (watch.EVALUATE, code)
+            for part in parts:
+                value = eval(part, module.__dict__)
+            return values.encode(value)
 
         return p.observe(action)
 
@@ -77,7 +87,7 @@ class Subject:
         self.handles, self.numbers = [], {}
 
     def open_module(self, seed, stdin):
-        """Import the submission; its value is the dictionary of its public names."""
+        """Import the submission; its value is the dictionary of its public names, of values that are no callables only the names."""
         p = self.program
         self.begin()
         p.fresh(seed)
@@ -87,7 +97,8 @@ class Subject:
 
         def action():
             p.execute(module)
-            return self.encode({k: v for k, v in module.__dict__.items() if not k.startswith("__")})
+            names = module.__dict__.items()
+            return self.encode({k: v if callable(v) else None for k, v in names if not k.startswith("__")})
 
         return p.observe(action, stdin)
 
@@ -100,6 +111,9 @@ class Subject:
     def operate(self, handle, operation, arguments, stdin):
         """Do `operation` to object number `handle`. Mutable arguments that change are sent back under `after`."""
         target = self.handles[handle - 1]
+        if watch.armed:
+            watch.calibrate()
+            OPERATIONS["call"](watch.METHOD if type(target) is type(watch.METHOD) else watch.turn_some, (), {})
         args, kwargs = values.decode(arguments, self.proxy)
         before = [(i, values.encode(a)) for i, a in enumerate(args) if isinstance(a, (list, dict, set))]
         reply = self.program.observe(lambda: self.encode(OPERATIONS[operation](target, args, kwargs)), stdin)
