@@ -30,7 +30,7 @@ fi
 find "$here/python" -name __pycache__ -prune -exec rm -rf {} +
 cd "$here/python"
 LD_PRELOAD="$preload" "$work/venv/bin/componentize-py" -d "$here/wit" -w guest componentize novice_entry -p . -o "$work/component.wasm"
-cargo run --quiet --release --package flatten -- "$work/component.wasm" "$work/guest.wasm" handle
+${FLATTEN:-cargo run --quiet --release --package flatten --} "$work/component.wasm" "$work/guest.wasm" handle
 zstd --quiet --force -19 --threads=0 "$work/guest.wasm" -o "$here/guest.wasm.zst"
 
 cd "$here"

@@ -32,6 +32,14 @@ pub enum Error {
         /// What it may hold.
         expected: &'static str,
     },
+    /// The tests of one submission took longer than the wall-clock backstop, which only a starved machine explains.
+    #[error(
+        "its tests took more than {seconds} s of real time, and counted instructions allow far less; is the machine overloaded?"
+    )]
+    Backstop {
+        /// The setting `backstop_s`.
+        seconds: u64,
+    },
     /// The system gives no thread.
     #[error("cannot start a grading thread: {0}")]
     Thread(std::io::Error),

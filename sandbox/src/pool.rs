@@ -74,9 +74,12 @@ impl Pool {
                 for job in queue {
                     let key = results.key(&job.problem, &job.code);
                     let report = results.get(&key).unwrap_or_else(|| {
-                        let report = grade(&engine, &mut grader, &job);
-                        results.put(key, &report);
-                        report
+                        let graded = grade(&engine, &mut grader, &job);
+                        if let Ok(report) = &graded {
+                            results.put(key, report);
+                        }
+                        // What the sandbox failed at is not remembered.
+                        graded.unwrap_or_else(|error| lost(&error.to_string()))
                     });
                     // Nobody waiting for it any more is not an error.
                     let _ = job.reply.send(report);
@@ -116,16 +119,15 @@ impl Drop for Pool {
 }
 
 /// Grade with a fresh grader in reserve: a failure of the sandbox itself is tried once more before it is reported.
-fn grade(engine: &Engine, grader: &mut Grader, job: &Job) -> Report {
-    if let Ok(report) = grader.grade(&job.problem, &job.code) {
-        return report;
+fn grade(engine: &Engine, grader: &mut Grader, job: &Job) -> Result<Report> {
+    match grader.grade(&job.problem, &job.code) {
+        Err(Error::Backstop { seconds }) => Err(Error::Backstop { seconds }),
+        Err(_) => {
+            *grader = Grader::new(engine)?;
+            grader.grade(&job.problem, &job.code)
+        }
+        graded => graded,
     }
-    let again = Grader::new(engine).and_then(|mut fresh| {
-        let report = fresh.grade(&job.problem, &job.code)?;
-        *grader = fresh;
-        Ok(report)
-    });
-    again.unwrap_or_else(|error| lost(&error.to_string()))
 }
 
 /// The report of a submission that the sandbox failed to grade.

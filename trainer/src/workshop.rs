@@ -50,8 +50,13 @@ pub fn open_data(run: &Run) -> Result<(Course, Pool, String, Dataset)> {
 }
 
 fn open_pool(settings: &SandboxSettings) -> Result<(Pool, String)> {
-    let options =
-        EngineOptions { memory_mb: settings.memory_mb, timeout_ms: settings.timeout_ms, ..EngineOptions::default() };
+    let options = EngineOptions {
+        memory_mb: settings.memory_mb,
+        timeout_ms: settings.timeout_ms,
+        keep_reports: settings.keep_reports,
+        deviations: settings.deviations.clone(),
+        ..EngineOptions::default()
+    };
     let engine = Engine::open(&options)?;
     let guest = engine.guest_hash().to_string();
     Ok((Pool::new(engine, threads(settings.threads))?, guest))

@@ -26,6 +26,11 @@
 //! asserts, take over its public names, except built-in ones and those that the test binds itself: to test a function called
 //! `max`, say `area.max`.
 //!
+//! # Where things run
+//! A `call` is evaluated in the submission's own instance: whatever is written in it the submission can see, so `area(2)` with `expect: "12.56"` keeps the
+//! answer and `area(2) == 12.56` gives it away. Scripts and unit tests run in an instance of their own; what they pass as an argument is seen, what
+//! they compare with is not.
+//!
 //! # Outputs
 //! A `match` of `lines`, the default, ignores white space at the ends of lines and empty lines at the end; a beginner who prints a blank too
 //! many has still solved the task. See [`Matching`].

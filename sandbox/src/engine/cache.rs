@@ -22,8 +22,7 @@ const KEPT: usize = 4;
 
 /// The guest as a module, and whether it came from the cache.
 pub fn module(engine: &Engine, options: &EngineOptions) -> Result<(Module, bool)> {
-    let folder = if options.no_disk_cache { None } else { options.cache_dir.clone().or_else(default_folder) };
-    let folder = folder.filter(|folder| prepare(folder).is_ok());
+    let folder = folder(options);
     let place = folder.as_deref().map(|folder| folder.join(file_name(engine)));
     if let Some(module) = place.as_deref().and_then(|path| load(engine, path)) {
         return Ok((module, true));
@@ -38,6 +37,12 @@ pub fn module(engine: &Engine, options: &EngineOptions) -> Result<(Module, bool)
     // SAFETY: these bytes were made by `precompile_module` of this very engine a moment ago and never left this process.
     let module = unsafe { Module::deserialize(engine, &code) };
     module.map(|module| (module, false)).map_err(Error::engine("loading the compiled guest"))
+}
+
+/// The cache folder, ready to be used. `None`: none is wanted, or it cannot be made private.
+pub fn folder(options: &EngineOptions) -> Option<PathBuf> {
+    let folder = if options.no_disk_cache { None } else { options.cache_dir.clone().or_else(default_folder) };
+    folder.filter(|folder| prepare(folder).is_ok())
 }
 
 fn default_folder() -> Option<PathBuf> {

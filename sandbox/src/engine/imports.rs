@@ -3,9 +3,10 @@
 //! The guest imports about 116 functions of WASI 0.2 (lowered core signatures of the canonical ABI). Some twenty are answered here, by hand,
 //! because the usual implementation would block in `sleep` and read real clocks. All others end the run as forbidden.
 
-use wasmtime::{Caller, Engine, Error, Linker, Memory, Module, Result, Trap, TypedFunc, Val, bail, format_err};
+use wasmtime::{Caller, Engine, Error, Global, Linker, Memory, Module, Result, Trap, TypedFunc, Val, bail, format_err};
 
 use super::Stop;
+use super::watch::{Registers, Turn, Watch};
 
 /// 2025-01-01T00:00:00Z
 const START_OF_TIME: u64 = 1_735_689_600;
@@ -35,6 +36,10 @@ pub struct Host {
     /// Allocates what `ask` returns.
     pub realloc: Option<Realloc>,
     pub ask: Option<Ask>,
+    /// The instance's mutable globals.
+    pub globals: Vec<Global>,
+    /// Looks for loops without end.
+    pub watch: Option<Box<Watch>>,
 }
 
 impl Host {
@@ -50,6 +55,8 @@ impl Host {
             import_realloc: None,
             realloc: None,
             ask: None,
+            globals: Vec::new(),
+            watch: None,
         };
         host.restart();
         host
@@ -59,6 +66,9 @@ impl Host {
     pub fn restart(&mut self) {
         (self.now, self.wake, self.raw_output, self.memory_denied) = (0, 0, 0, false);
         self.entropy = 0x9E37_79B9_7F4A_7C15;
+        if let Some(watch) = self.watch.as_mut() {
+            watch.restart();
+        }
     }
 
     /// A microsecond later. Sleeps may have brought the clock to its end.
@@ -177,11 +187,17 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
             write_u32(&mut guest, result + 8, (now % NANOSECOND) as u32)
         })?,
         "resolution" if wall => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
+            if let Some(watch) = guest.data_mut().watch.as_mut() {
+                watch.calibrate();
+            }
             write_u64(&mut guest, result, 0)?;
             write_u32(&mut guest, result + 8, 1000)
         })?,
         "now" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().tick() })?,
-        "resolution" => linker.func_wrap(interface, name, || -> u64 { 1000 })?,
+        "resolution" => linker.func_wrap(interface, name, |mut guest: Guest| -> Result<u64> {
+            turn(&mut guest)?;
+            Ok(1000)
+        })?,
         "subscribe-duration" => linker.func_wrap(interface, name, |mut guest: Guest, duration: u64| -> i32 {
             let host = guest.data_mut();
             host.wake = host.now.saturating_add(duration);
@@ -334,4 +350,27 @@ fn ask(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> {
         give_list(&mut guest, realloc, &reply, reply.len(), 1, result)
     })?;
     Ok(())
+}
+
+/// The harness of a watched submission looks at a clock's resolution, which is how it tells that a loop turns.
+fn turn(guest: &mut Guest) -> Result<()> {
+    let Some(mut watch) = guest.data_mut().watch.take() else { return Ok(()) };
+    let memory = guest.data().memory()?;
+    let mut registers: Registers = Vec::with_capacity(8);
+    for global in guest.data().globals.clone() {
+        registers.push(match global.get(&mut *guest) {
+            Val::I32(number) => u64::from(number as u32),
+            Val::I64(number) => number as u64,
+            _ => 0,
+        });
+    }
+    let host = guest.data();
+    registers.extend([host.now, host.wake, host.entropy, host.raw_output]);
+    let said = watch.turn(memory.data(&*guest), registers);
+    guest.data_mut().watch = Some(watch);
+    match said {
+        Turn::GoOn => Ok(()),
+        Turn::Endless => Err(Error::from(Stop::Endless)),
+        Turn::GiveUp => Err(Error::from(Stop::Unproven)),
+    }
 }

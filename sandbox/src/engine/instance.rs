@@ -10,6 +10,7 @@ use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
 use super::imports::{Ask, Realloc};
 use super::pagemap::PageMap;
+use super::watch::Watch;
 use super::{Engine, Host};
 use crate::error::{Error, Result};
 
@@ -24,6 +25,12 @@ pub enum Stop {
     /// Out of fuel.
     #[error("the time limit was reached")]
     Fuel,
+    /// A watched loop whose state repeats: it never ends.
+    #[error("a loop without end")]
+    Endless,
+    /// A watched program turned too often without a repetition.
+    #[error("no loop was proved endless")]
+    Unproven,
     /// It ended after a request for memory was denied.
     #[error("the memory limit was reached")]
     Memory,
@@ -61,11 +68,25 @@ impl Stop {
 
 /// What an untouched instance looks like.
 pub struct Pristine {
-    /// Memory up to the last byte that is not zero.
+    /// Memory up to the last page that is not zero.
     memory: Vec<u8>,
     /// Bytes of memory in all.
     size: usize,
     globals: Vec<Val>,
+}
+
+impl Pristine {
+    /// Of an instance's memory alone.
+    pub fn of(memory: &[u8]) -> Pristine {
+        let used = memory.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let used = used.next_multiple_of(4096).min(memory.len());
+        Pristine { memory: memory.get(..used).unwrap_or_default().to_vec(), size: memory.len(), globals: Vec::new() }
+    }
+
+    /// `length` bytes from offset `at`; `None` where all is zero.
+    pub fn page(&self, at: usize, length: usize) -> Option<&[u8]> {
+        self.memory.get(at..at + length)
+    }
 }
 
 struct Live {
@@ -109,7 +130,7 @@ impl Instance {
     }
 
     /// Send a request and wait for its reply. After a stop the instance must be reset before the next call; this does it.
-    pub fn call(&mut self, request: &[u8], fuel: u64, ask: Option<Ask>) -> Result<Call> {
+    pub fn call(&mut self, request: &[u8], given: u64, ask: Option<Ask>) -> Result<Call> {
         if self.live.is_none() {
             self.live = Some(Live::new(&self.engine)?);
             self.made += 1;
@@ -120,15 +141,29 @@ impl Instance {
         };
         live.store.data_mut().restart();
         live.store.data_mut().ask = ask;
-        live.store.set_fuel(fuel).map_err(Error::engine("setting the fuel"))?;
+        live.store.set_fuel(given).map_err(Error::engine("setting the fuel"))?;
         let result = live.call(request);
-        let fuel = fuel.saturating_sub(live.store.get_fuel().unwrap_or(0));
+        let fuel = given.saturating_sub(live.store.get_fuel().unwrap_or(0));
         live.store.data_mut().ask = None;
         let reply = result.map_err(|error| Stop::of(&error, live.store.data().memory_denied));
+        // What is left when the fuel runs out depends on where it did.
+        let fuel = if reply == Err(Stop::Fuel) { given } else { fuel };
         if reply.is_err() {
             self.reset()?;
         }
         Ok(Call { reply, fuel })
+    }
+
+    /// Whether [`Instance::watch`] can work: it needs to know which pages were written.
+    pub fn can_watch(&self) -> bool {
+        self.pages.is_some()
+    }
+
+    /// Watch for loops without end until the next reset. `code`: where the submission's code objects lie.
+    pub fn watch(&mut self, code: Vec<std::ops::Range<usize>>) {
+        let Some(live) = self.live.as_mut() else { return };
+        let host = live.store.data_mut();
+        host.watch = Watch::new(self.pristine.clone(), code, host.globals.len()).ok().map(Box::new);
     }
 
     /// Back to the first state.
@@ -140,6 +175,7 @@ impl Instance {
             self.live = None;
             return Ok(());
         };
+        live.store.data_mut().watch = None;
         let keep = live.restore(pages, &self.pristine).map_err(Error::engine("resetting an instance"))?;
         self.resets += 1;
         if !keep {
@@ -160,12 +196,8 @@ impl Instance {
 }
 
 fn photograph(live: &mut Live) -> Pristine {
-    let data = live.memory.data(&live.store);
-    let size = data.len();
-    let used = data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let memory = data.get(..used).unwrap_or_default().to_vec();
     let globals = live.globals.clone().into_iter().map(|global| global.get(&mut live.store)).collect();
-    Pristine { memory, size, globals }
+    Pristine { globals, ..Pristine::of(live.memory.data(&live.store)) }
 }
 
 impl Live {
@@ -190,6 +222,7 @@ impl Live {
             for name in &inner.globals {
                 globals.push(instance.get_global(&mut store, name).ok_or_else(|| missing(name))?);
             }
+            store.data_mut().globals = globals.clone();
             Ok(Live { store, memory, handle, realloc, post_return, globals })
         };
         make().map_err(Error::engine("starting an instance"))

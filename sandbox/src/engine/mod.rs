@@ -7,18 +7,22 @@
 //! | `imports` | the little of WASI that it sees: virtual clocks, seeded entropy, nothing else |
 //! | `instance` | one instance: call it, bound it, put it back to its first state |
 //! | `pagemap` | which pages of memory have been written |
+//! | `watch` | proofs that a loop never ends |
 
 mod cache;
 mod guest;
 mod imports;
 mod instance;
 mod pagemap;
+mod watch;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::{Config, InstanceAllocationStrategy, InstancePre, PoolingAllocationConfig};
 
+use crate::deviations::Deviation;
 use crate::error::{Error, Result};
 
 pub use imports::Ask;
@@ -44,13 +48,22 @@ pub struct EngineOptions {
     pub memory_mb: u32,
     /// Time limit of a test in milliseconds of [`INSTRUCTIONS_PER_MS`], where the test names none.
     pub timeout_ms: u64,
+    /// Seconds of real time after which no further test of a submission is begun. A backstop for a starved machine: the limits that
+    /// count are in instructions. A submission that meets it has no grade of its own, and its report is not remembered.
+    pub backstop_s: u64,
     /// Bytes that one run may write to standard output, and again to standard error.
     pub output_bytes: u32,
     /// Put instances back to their first state by their dirty pages, where the kernel can (Linux 6.7). Off: a fresh instance for each
     /// submission. Results are the same.
     pub reset: bool,
+    /// Prove loops endless where that is possible, instead of waiting until their time is used up. Results are the same.
+    pub prove_endless: bool,
     /// Reports that the in-memory cache holds; 0 turns it off.
     pub cached_reports: usize,
+    /// Keep reports in the cache folder too, for later processes.
+    pub keep_reports: bool,
+    /// Where to grade as the published grader does.
+    pub deviations: BTreeSet<Deviation>,
     /// Instances that may exist at a time; a worker uses up to two.
     pub max_instances: u32,
 }
@@ -62,9 +75,13 @@ impl Default for EngineOptions {
             no_disk_cache: false,
             memory_mb: 256,
             timeout_ms: 1000,
+            backstop_s: 600,
             output_bytes: 64 << 10,
             reset: true,
+            prove_endless: true,
             cached_reports: 100_000,
+            keep_reports: false,
+            deviations: BTreeSet::new(),
             max_instances: 64,
         }
     }
@@ -132,6 +149,11 @@ impl Engine {
         self.inner.from_cache
     }
 
+    /// The folder for compiled code and kept reports. `None`: switched off or unusable.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        cache::folder(&self.inner.options)
+    }
+
     /// Hash of the guest: a report depends on it, on the options, the problem and the program, and on nothing else.
     pub fn guest_hash(&self) -> &'static str {
         guest::hash()
@@ -153,6 +175,9 @@ fn check(options: &EngineOptions) -> Result<()> {
     }
     if options.timeout_ms == 0 || options.timeout_ms > 3_600_000 {
         return setting("timeout_ms", options.timeout_ms.to_string(), "1 to 3600000");
+    }
+    if options.backstop_s == 0 {
+        return setting("backstop_s", "0".into(), "1 or more");
     }
     if options.output_bytes == 0 || options.output_bytes > 16 << 20 {
         return setting("output_bytes", options.output_bytes.to_string(), "1 to 16777216");

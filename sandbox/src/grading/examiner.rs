@@ -8,11 +8,13 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::names;
+use super::patience::Limit;
 use super::reply::{Ending, Run};
 use super::subject::{Loaded, Subject, files};
 use super::trust::{Operation, Trust, Way, without_stop_iteration};
 use super::{Grader, clip};
 use crate::course::{Problem, Test};
+use crate::deviations::{Deviation, double_quoted_guard};
 use crate::engine::{Ask, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
@@ -63,7 +65,7 @@ impl Channel {
         let result = match operation {
             "main" => {
                 let text = parts.get(1).and_then(Value::as_str).unwrap_or_default();
-                subject.main(text, self.runs, self.fuel_left)
+                subject.main(text, self.runs, parts.get(2).cloned(), self.fuel_left)
             }
             "module" => {
                 let stdin = parts.get(1).cloned().unwrap_or(Value::str(""));
@@ -95,6 +97,9 @@ impl Channel {
             _ => return refusal("unknown request"),
         };
         self.fuel_left = self.fuel_left.saturating_sub(subject.fuel - before);
+        if subject.unfinished.is_some() {
+            self.fuel_left = 0; // also where a loop was proved endless before it had used up the time
+        }
         drop(subject);
         match result {
             Ok(run) => self.forward(run),
@@ -140,6 +145,7 @@ impl Channel {
             (text("types"), Value::Tuple(types.iter().map(Value::str).collect())),
             (text("value"), run.value.as_ref().map_or(Value::None, |value| Value::Bytes(to_message(value)))),
             (text("after"), Value::List(after)),
+            (text("drawn"), run.drawn.unwrap_or(Value::None)),
         ]))
     }
 }
@@ -166,11 +172,11 @@ struct Verdict {
 
 impl Grader {
     /// Send a request to the examiner with a channel to the submission.
-    fn examine(&mut self, source: &str, request: Vec<Value>, fuel: u64) -> Result<(Verdict, Option<Incident>)> {
+    fn examine(&mut self, source: &str, request: &[u8], limit: Limit) -> Result<(Verdict, Option<Incident>)> {
         let channel = Channel {
             subject: self.subject.clone(),
-            fuel_left: fuel,
-            fuel,
+            fuel_left: limit.fuel,
+            fuel: limit.whole,
             runs: 0,
             trust: Trust::default(),
             taken: names::of_the_test(source),
@@ -181,7 +187,7 @@ impl Grader {
         let channel = Arc::new(Mutex::new(channel));
         let shared = channel.clone();
         let ask: Ask = Box::new(move |request| shared.lock().unwrap_or_else(PoisonError::into_inner).answer(request));
-        let own = (fuel * EXAMINER_SHARE).max(EXAMINER_LEAST_MS * INSTRUCTIONS_PER_MS);
+        let own = (limit.whole * EXAMINER_SHARE).max(EXAMINER_LEAST_MS * INSTRUCTIONS_PER_MS);
         let reply = self.ask_examiner(request, own, ask)?;
         let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
         match channel.failure.take() {
@@ -190,8 +196,8 @@ impl Grader {
         }
     }
 
-    fn ask_examiner(&mut self, request: Vec<Value>, fuel: u64, ask: Ask) -> Result<Verdict> {
-        let reply = self.examiner_call(&encode(&Value::Tuple(request)), fuel, Some(ask))?;
+    fn ask_examiner(&mut self, request: &[u8], fuel: u64, ask: Ask) -> Result<Verdict> {
+        let reply = self.examiner_call(request, fuel, Some(ask))?;
         let text = |name: &str| reply.field(name).and_then(Value::as_str).unwrap_or_default().to_string();
         let output = reply.field("out").and_then(Value::as_bytes).unwrap_or_default();
         let score = match reply.field("score") {
@@ -218,7 +224,9 @@ impl Grader {
         let call = examiner.call(request, fuel, ask)?;
         Ok(match call.reply {
             Ok(bytes) => decode(&bytes).unwrap_or_else(|error| ended("broken", error.to_string())),
-            Err(Stop::Fuel) => ended("slow", Stop::Fuel.to_string()),
+            Err(stop @ Stop::Fuel) => ended("slow", stop.to_string()),
+            Err(stop @ Stop::Output) => ended("output", stop.to_string()),
+            Err(stop @ Stop::Memory) => ended("memory", stop.to_string()),
             Err(stop) => ended("broken", stop.to_string()),
         })
     }
@@ -247,9 +255,18 @@ impl Grader {
         max_score: f64,
         fuel: u64,
     ) -> Result<TestReport> {
-        let mut request = vec![Value::str("script"), Value::str(script)];
+        let deviations = &self.engine.options().deviations;
+        if let Some(line) = double_quoted_guard(script).filter(|_| deviations.contains(&Deviation::SingleQuotedGuard)) {
+            let reason = format!(
+                "test script: IndentationError: expected an indented block after 'if' statement on line {line}"
+            );
+            return Ok(TestReport { possible: max_score, ..start.with(Outcome::Exception, reason, "") });
+        }
+        let shared_random = Value::Bool(deviations.contains(&Deviation::SharedRandom));
+        let mut request = vec![Value::str("script"), Value::str(script), shared_random];
         request.extend(self.context(problem, code));
-        let (verdict, worst) = self.examine(script, request, fuel)?;
+        let request = encode(&Value::Tuple(request));
+        let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(script, &request, limit))?;
         let mut report = start;
         report.possible = max_score;
         if !report.hidden {
@@ -281,6 +298,8 @@ impl Grader {
         fuel: u64,
         loaded: &Loaded,
     ) -> Result<Vec<TestReport>> {
+        // What follows must not depend on whether the names were known already.
+        self.forget()?;
         let names = match self.discover(source)? {
             Ok(names) => names,
             Err(reason) => return Ok(vec![start.with(Outcome::WrongAnswer, format!("test script: {reason}"), "")]),
@@ -299,10 +318,16 @@ impl Grader {
             }
             let mut request = vec![Value::str("unit"), Value::str(source), Value::str(name)];
             request.extend(self.context(problem, code));
-            let (verdict, worst) = self.examine(source, request, fuel)?;
+            let request = encode(&Value::Tuple(request));
+            let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(source, &request, limit))?;
             reports.push(judge(report, &verdict, worst));
         }
         Ok(reports)
+    }
+
+    /// An untouched examiner.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        self.examiner.as_mut().map_or(Ok(()), Instance::reset)
     }
 
     /// The names of the tests in a source, found without running it.
@@ -313,6 +338,7 @@ impl Grader {
         }
         let request = encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)]));
         let reply = self.examiner_call(&request, DISCOVERY_MS * INSTRUCTIONS_PER_MS, None)?;
+        self.forget()?;
         let names: Vec<String> = reply
             .field("names")
             .and_then(Value::items)
@@ -342,6 +368,8 @@ fn judge(report: TestReport, verdict: &Verdict, worst: Option<Incident>) -> Test
         "failed" => report.wrong(verdict.message.clone()),
         "student" => report.with(Outcome::Exception, verdict.message.clone(), &verdict.trace),
         "slow" => report.with(Outcome::Timeout, format!("test script: {}", verdict.message), ""),
+        "output" => report.with(Outcome::OutputLimit, format!("test script: {}", verdict.message), ""),
+        "memory" => report.with(Outcome::OutOfMemory, format!("test script: {}", verdict.message), ""),
         "broken" => report.with(Outcome::Crashed, format!("test script: {}", verdict.message), ""),
         _ => {
             let (outcome, trace) =

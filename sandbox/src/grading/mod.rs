@@ -8,6 +8,7 @@
 //! | `examiner` | test scripts in an instance of their own |
 //! | `trust` | what a test script may say to an object of the submission |
 //! | `names` | names of a test script that the submission may not take over |
+//! | `patience` | tests that take long are run again, watched for loops without end |
 //!
 //! A program is compiled once. Each test runs it afresh: a new module, the same random seed, the original built-ins and files. A
 //! test that had to be stopped costs its instance, so the next one starts from an untouched one. Between submissions everything is put
@@ -16,16 +17,19 @@
 mod examiner;
 mod names;
 mod output;
+mod patience;
 mod reply;
 mod subject;
 mod trust;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::course::{Problem, Test, TestKind};
+use crate::deviations::Deviation;
 use crate::engine::{Engine, INSTRUCTIONS_PER_MS, Instance};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::report::{Report, TestReport, visible};
 use crate::value::equal;
@@ -76,9 +80,13 @@ impl Grader {
 
     fn run_tests(&mut self, problem: &Problem, code: &str) -> Result<Report> {
         let options = self.engine.options().clone();
-        let loaded = self.lock().load(problem, code, options.output_bytes, options.timeout_ms * INSTRUCTIONS_PER_MS)?;
+        let loaded = self.lock().load(problem, code, &options)?;
         let mut tests = Vec::with_capacity(problem.tests.len());
+        let begun = Instant::now();
         for (position, test) in problem.tests.iter().enumerate() {
+            if begun.elapsed().as_secs() >= options.backstop_s {
+                return Err(Error::Backstop { seconds: options.backstop_s });
+            }
             let fuel = test.timeout_ms.unwrap_or(options.timeout_ms) * INSTRUCTIONS_PER_MS;
             let start = TestReport::start(test, position);
             if let TestKind::Unittest { unittest } = &test.kind {
@@ -88,11 +96,11 @@ impl Grader {
             let done = match (&loaded, &test.kind) {
                 (Loaded::Failed(run), _) => start.failed(run, fuel),
                 (Loaded::Ready, TestKind::Call { call, value, tolerance, .. }) => {
-                    let run = self.lock().call(call, fuel)?;
+                    let run = self.patiently(fuel, |grader, limit| grader.lock().call(call, limit.fuel))?;
                     judge_call(start, &run, value, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Io { stdin, stdout, matching, tolerance }) => {
-                    let run = self.lock().main(stdin, 1, fuel)?;
+                    let run = self.patiently(fuel, |grader, limit| grader.lock().main(stdin, 1, None, limit.fuel))?;
                     judge_output(start, &run, stdout, *matching, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Script { script, max_score }) => {
@@ -103,7 +111,8 @@ impl Grader {
             tests.push(done);
         }
         let subject = self.lock();
-        Ok(Report::new(tests, subject.stdout_bytes, subject.fuel))
+        let report = Report::new(tests, subject.stdout_bytes, subject.fuel);
+        Ok(if options.deviations.contains(&Deviation::TruncatedGrades) { report.truncated() } else { report })
     }
 }
 
@@ -188,7 +197,7 @@ impl TestReport {
     fn with(mut self, outcome: Outcome, message: String, trace: &str) -> TestReport {
         self.outcome = outcome;
         if !self.hidden {
-            self.message = clip(&visible(&message), MESSAGE_LIMIT);
+            self.message = clip(&one_line(&visible(&message)), MESSAGE_LIMIT);
             self.trace = visible(trace);
         }
         self
@@ -201,12 +210,38 @@ impl TestReport {
     }
 }
 
+/// Without line breaks and control characters: what a program says must not look like another line of the report.
+fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // Line and paragraph separators break lines too; the directional marks reorder what is shown.
+            c if c.is_control()
+                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
+                out.extend(c.escape_unicode());
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// At most `limit` characters.
 pub(crate) fn clip(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_string(),
     }
+}
+
+/// For fuzzing.
+#[cfg(test)]
+pub(crate) fn read_reply(bytes: &[u8]) -> Run {
+    Run::read(bytes)
 }
 
 #[cfg(test)]

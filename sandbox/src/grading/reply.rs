@@ -43,11 +43,14 @@ pub struct Run {
     pub trace: String,
     /// Position and new value of arguments that the call changed.
     pub after: Vec<(i64, Value)>,
+    /// The state of Python's `random` at the end, where it was asked for.
+    pub drawn: Option<Value>,
 }
 
 impl Run {
     fn empty(ending: Ending) -> Run {
-        Run { ending, out: Vec::new(), err: Vec::new(), value: None, trace: String::new(), after: Vec::new() }
+        let (out, err) = (Vec::new(), Vec::new());
+        Run { ending, out, err, value: None, trace: String::new(), after: Vec::new(), drawn: None }
     }
 
     /// What the host answers in the submission's place.
@@ -131,7 +134,8 @@ impl Run {
             return Run::empty(Ending::Large);
         }
         let after = after.iter().filter_map(pair).collect();
-        Run { ending, out: raw("out"), err: raw("err"), value, trace: text("trace", TRACE_LIMIT), after }
+        let drawn = reply.field("drawn").cloned();
+        Run { ending, out: raw("out"), err: raw("err"), value, trace: text("trace", TRACE_LIMIT), after, drawn }
     }
 
     /// Outcome and message of a run that did not answer. `fuel` is its limit.

@@ -2,9 +2,9 @@
 
 use super::reply::{Ending, Run};
 use crate::course::Problem;
-use crate::engine::{Instance, Stop};
+use crate::engine::{EngineOptions, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::Result;
-use crate::value::{Value, encode};
+use crate::value::{Value, decode, encode};
 
 /// Instructions to start with, whatever a test allows: compiling again after a stop must not fail.
 const RELOAD_FUEL: u64 = 20_000_000_000;
@@ -27,6 +27,10 @@ pub struct Subject {
     runs: u64,
     /// Bytes that a run may print to each stream.
     output_bytes: usize,
+    /// Look for loops without end in every run from now on.
+    watching: bool,
+    /// Since [`Subject::begin`], at the first run that did not end: was it proved endless?
+    pub unfinished: Option<bool>,
     /// Fuel used and bytes printed since `load`.
     pub fuel: u64,
     pub stdout_bytes: u64,
@@ -34,13 +38,34 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(instance: Instance) -> Subject {
-        Subject { instance, request: Vec::new(), in_place: false, runs: 0, output_bytes: 0, fuel: 0, stdout_bytes: 0 }
+        Subject {
+            instance,
+            request: Vec::new(),
+            in_place: false,
+            runs: 0,
+            output_bytes: 0,
+            watching: false,
+            unfinished: None,
+            fuel: 0,
+            stdout_bytes: 0,
+        }
+    }
+
+    /// Whether loops can be proved endless here.
+    pub fn can_watch(&self) -> bool {
+        self.instance.can_watch()
+    }
+
+    /// A test begins, for the first time or again.
+    pub fn begin(&mut self, watching: bool) {
+        (self.watching, self.unfinished) = (watching, None);
     }
 
     /// Compile a submission.
-    pub fn load(&mut self, problem: &Problem, code: &str, output_bytes: u32, fuel: u64) -> Result<Loaded> {
+    pub fn load(&mut self, problem: &Problem, code: &str, options: &EngineOptions) -> Result<Loaded> {
         self.reset()?;
-        (self.fuel, self.stdout_bytes, self.output_bytes) = (0, 0, output_bytes as usize);
+        (self.fuel, self.stdout_bytes, self.output_bytes) = (0, 0, options.output_bytes as usize);
+        self.begin(false);
         self.request = encode(&Value::Tuple(vec![
             Value::str("load"),
             Value::str(code),
@@ -48,9 +73,10 @@ impl Subject {
             Value::str(problem.module()),
             problem.prelude.as_ref().map_or(Value::None, Value::str),
             files(problem),
-            Value::int(output_bytes.into()),
+            Value::int(options.output_bytes.into()),
+            Value::Tuple(options.deviations.iter().map(|deviation| Value::str(deviation.name())).collect()),
         ]));
-        let run = self.send_load(fuel)?;
+        let run = self.send_load(options.timeout_ms * INSTRUCTIONS_PER_MS)?;
         Ok(match run.ending {
             Ending::Finished => Loaded::Ready,
             _ => Loaded::Failed(Box::new(run)),
@@ -63,7 +89,24 @@ impl Subject {
         self.request = request;
         let run = run?;
         self.in_place = run.ending == Ending::Finished;
+        if self.in_place && self.watching {
+            self.watch()?;
+        }
         Ok(run)
+    }
+
+    /// Ask the harness to tell of the loops' turns. Nothing of the submission has run yet, so its answer is the harness's own.
+    fn watch(&mut self) -> Result<()> {
+        let call = self.instance.call(&encode(&Value::Tuple(vec![Value::str("watch")])), RELOAD_FUEL, None)?;
+        let reply = call.reply.ok().and_then(|bytes| decode(&bytes).ok());
+        let ranges = reply.as_ref().and_then(|reply| reply.field("code")).and_then(Value::items).unwrap_or_default();
+        let range = |item: &Value| {
+            let [at, size] = item.items()? else { return None };
+            let at = usize::try_from(at.as_i64()?).ok()?;
+            Some(at..at.checked_add(usize::try_from(size.as_i64()?).ok()?)?)
+        };
+        self.instance.watch(ranges.iter().filter_map(range).collect());
+        Ok(())
     }
 
     /// Send a request about the loaded submission, loading it again if its instance had to be reset.
@@ -101,6 +144,13 @@ impl Subject {
             Ok(bytes) => Run::read(&bytes).within(self.output_bytes),
             Err(stop) => {
                 (self.in_place, self.runs) = (false, 0);
+                let stop = match stop {
+                    Stop::Fuel | Stop::Endless | Stop::Unproven => {
+                        self.unfinished.get_or_insert(stop == Stop::Endless);
+                        Stop::Fuel
+                    }
+                    other => other,
+                };
                 Run::stopped(stop)
             }
         })
@@ -111,9 +161,11 @@ impl Subject {
         self.request(vec![Value::str("call"), Value::str(expression), Value::int(1)], fuel)
     }
 
-    /// Run it as a script.
-    pub fn main(&mut self, stdin: &str, seed: i64, fuel: u64) -> Result<Run> {
-        self.request(vec![Value::str("main"), Value::str(stdin), Value::int(seed)], fuel)
+    /// Run it as a script. `drawn`: the state of Python's `random` to go on from.
+    pub fn main(&mut self, stdin: &str, seed: i64, drawn: Option<Value>, fuel: u64) -> Result<Run> {
+        let mut request = vec![Value::str("main"), Value::str(stdin), Value::int(seed)];
+        request.extend(drawn);
+        self.request(request, fuel)
     }
 
     /// Forget the submission and put the instance back.

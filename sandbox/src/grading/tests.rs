@@ -35,3 +35,21 @@ fn every_submission_leaves_the_instances_untouched() {
     };
     std::thread::Builder::new().stack_size(64 << 20).spawn(on_a_grading_stack).unwrap().join().unwrap();
 }
+
+#[test]
+fn a_starved_machine_is_not_blamed_on_the_program() {
+    let yaml = "problems: [{id: p, statement: s, tests: [{call: f(3), expect: '3'}, {call: f(4), expect: '4'}]}]";
+    let course = Course::from_yaml(yaml, "c").unwrap();
+    let cache = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tmp/novice-cache");
+    let options = EngineOptions {
+        cache_dir: Some(cache.into()),
+        backstop_s: 1,
+        prove_endless: false,
+        ..EngineOptions::default()
+    };
+    let pool = crate::Pool::new(Engine::open(&EngineOptions { timeout_ms: 4000, ..options }).unwrap(), 1).unwrap();
+    let report =
+        pool.submit(course.problems[0].clone(), "def f(x):\n    while x == 3: pass\n    return x\n".into()).wait();
+    assert_eq!((report.verdict, report.tests[0].name.as_str()), (Outcome::Crashed, "sandbox"));
+    assert!(report.tests[0].message.starts_with("not the program's fault: its tests took more than 1 s"), "{report:?}");
+}

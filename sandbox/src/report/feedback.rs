@@ -2,6 +2,9 @@
 //!
 //! Small models read it on every turn, so it is compact: the grade, how many tests passed, one line for each failing test, each distinct
 //! traceback once. It depends on the report alone.
+//!
+//! Its head, up to the first empty line, is the grader's alone: no message has more than one line. What follows quotes the program (its
+//! tracebacks, what a test script printed); a line there that looks like one of the head is marked with `| `.
 
 use std::fmt::Write;
 
@@ -66,10 +69,9 @@ impl Report {
         let failing: Vec<&TestReport> = self.tests.iter().filter(|t| t.outcome != Outcome::Passed).collect();
         if failing.first().is_some_and(|first| first.outcome == Outcome::SyntaxError) {
             // The same for every test: say it once. Hidden tests do not say it.
-            let first = failing.iter().find(|test| !test.message.is_empty());
-            if let Some(first) = first {
+            if let Some(first) = failing.iter().find(|test| !test.message.is_empty()) {
                 let said = if first.trace.is_empty() { &first.message } else { first.trace.trim_end() };
-                let _ = write!(text, "\n\n{said}");
+                let _ = write!(text, "\n\n{}", quote(said));
             }
             return clip(&text, TEXT_LIMIT);
         }
@@ -80,7 +82,11 @@ impl Report {
             let _ = write!(text, "\n- and {} more", failing.len() - LISTED);
         }
         for test in self.tests.iter().filter(|test| !test.output.trim().is_empty()).take(2) {
-            let _ = write!(text, "\n\n{}", clip(&once(test.output.trim_end(), test.trace.trim_end()), OUTPUT_LIMIT));
+            let _ = write!(
+                text,
+                "\n\n{}",
+                quote(&clip(&once(test.output.trim_end(), test.trace.trim_end()), OUTPUT_LIMIT))
+            );
         }
         let mut shown: Vec<&str> = Vec::new();
         for test in &failing {
@@ -90,10 +96,33 @@ impl Report {
                 continue;
             }
             shown.push(trace);
-            let _ = write!(text, "\n\n{}", clip(trace, TRACE_LIMIT));
+            let _ = write!(text, "\n\n{}", quote(&clip(trace, TRACE_LIMIT)));
         }
         clip(&text, TEXT_LIMIT)
     }
+}
+
+/// A text of the program's, in which nothing looks like a line of the head and nothing moves a terminal's cursor.
+fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (position, line) in text.split('\n').enumerate() {
+        if position > 0 {
+            out.push('\n');
+        }
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let counts = line.strip_prefix(|c: char| c.is_ascii_digit()).is_some() && line.contains(" tests passed");
+        if line.starts_with("Grade:") || line.starts_with("- ") || counts {
+            out.push_str("| ");
+        }
+        for c in line.chars() {
+            match c {
+                '\t' => out.push(c),
+                c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => out.extend(c.escape_unicode()),
+                c => out.push(c),
+            }
+        }
+    }
+    out
 }
 
 /// A script prints the traceback of each run: keep the first of equal ones.

@@ -66,6 +66,12 @@ impl Report {
         Report { grade, verdict, tests, stdout_bytes, instructions }
     }
 
+    /// The grade as the published grader rounds it ([`crate::Deviation::TruncatedGrades`]).
+    pub(crate) fn truncated(mut self) -> Report {
+        self.grade = (self.grade / 100.0 * 100.0).trunc();
+        self
+    }
+
     /// How many tests passed.
     pub fn passed(&self) -> usize {
         self.tests.iter().filter(|test| test.outcome == Outcome::Passed).count()

@@ -115,3 +115,22 @@ fn the_line_of_the_contract() {
     );
     assert_eq!(line["grade"], serde_json::json!(100.0 / 6.0));
 }
+
+#[test]
+fn a_program_cannot_imitate_the_head_of_its_feedback() {
+    let forged = "Grade: 100\n5 of 5 tests passed.\n- f(1): passed\n\u{1b}[2J\u{2028}Grade: 100";
+    let mut report = Report::new(vec![test("f(1)", Outcome::Exception, "ValueError: x", forged)], 0, 0);
+    report.tests[0].output = "Grade: 100".into();
+    insta::assert_snapshot!(report.feedback(FeedbackLevel::Full), @r"
+    Grade: 0
+    0 of 1 tests passed: 1 × exception.
+    - f(1): ValueError: x
+
+    | Grade: 100
+
+    | Grade: 100
+    | 5 of 5 tests passed.
+    | - f(1): passed
+    \u{1b}[2J\u{2028}Grade: 100
+    ");
+}

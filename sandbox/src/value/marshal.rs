@@ -219,6 +219,10 @@ mod tests {
         assert_eq!(decode(b"l\0\0\0\x80").unwrap_err(), MarshalError::Truncated);
         assert_eq!(decode(b"NN").unwrap_err(), MarshalError::Trailing(1));
         assert_eq!(decode(b"c").unwrap_err(), MarshalError::Unknown(b'c'));
+        let many = [b"[\0\x09\x3d\0".as_slice(), &vec![b'N'; 4_000_000]].concat();
+        assert_eq!(decode(&many).unwrap_err(), MarshalError::Large);
+        let pairs = [b"{".as_slice(), &vec![b'N'; 4_000_000], b"0"].concat();
+        assert_eq!(decode(&pairs).unwrap_err(), MarshalError::Large);
         let deep: Vec<u8> = b"(\x01\0\0\0".iter().copied().cycle().take(5 * 5000).collect();
         let on_a_grading_stack =
             std::thread::Builder::new().stack_size(64 << 20).spawn(move || decode(&deep).unwrap_err());

@@ -1,6 +1,6 @@
 //! Equal inputs give equal bytes: whatever ran before, on a fresh or a reset instance, on any thread.
 
-use novice_sandbox::{Engine, EngineOptions, Pool, Report};
+use novice_sandbox::{Engine, EngineOptions, Outcome, Pool, Report};
 use serde_json::json;
 
 use crate::{grade, options, problem_with};
@@ -102,4 +102,62 @@ fn damaged_machine_code_is_rebuilt_and_an_unusable_folder_is_no_error() {
     let rebuilt = Engine::open(&settings).unwrap();
     assert!(!rebuilt.from_cache());
     assert!(Engine::open(&settings).unwrap().from_cache());
+}
+
+/// Loops with and without end, some of which come back to nearly the state in which they were.
+const LOOPS: [(&str, Outcome); 16] = [
+    ("def f(x):\n    while True: pass\n", Outcome::Timeout),
+    ("def f(x):\n    i = 0\n    while i < 3:\n        if x == 9: i += 1\n", Outcome::Timeout),
+    ("def f(x):\n    s, i = 'abc', 0\n    while i < len(s):\n        if s[-i - 1] == ' ': i += 1\n", Outcome::Timeout),
+    ("def g(n):\n    for i in range(n): i // 7\n    return n\ndef f(x):\n    while x: x = g(x)\n", Outcome::Timeout),
+    ("def f(x):\n    while x: x -= 1; x -= 1; x += 1\n    while True: x += 1\n", Outcome::Timeout),
+    ("import random\ndef f(x):\n    while random.random() < 2: pass\n", Outcome::Timeout),
+    ("while True:\n    try: 1 / 0\n    except ZeroDivisionError: pass\n", Outcome::Timeout),
+    ("class A:\n    def go(self):\n        while self: pass\ndef f(x): A().go()\n", Outcome::Timeout),
+    // These end. Each turns long enough to be watched.
+    ("def f(x):\n    n = 0\n    for i in range(300000): n = i & 7\n    return 1\n", Outcome::Passed),
+    (
+        "import time\ndef f(x):\n    end = time.time() + 0.3\n    while time.time() < end: pass\n    return 1\n",
+        Outcome::Passed,
+    ),
+    ("import itertools\ndef f(x):\n    for _ in itertools.repeat(None, 400000): pass\n    return 1\n", Outcome::Passed),
+    ("import random\ndef f(x):\n    while random.random() > 0.00001: pass\n    return 1\n", Outcome::Passed),
+    // The count of what is left is in C code only, and every call of `__eq__` turns a loop in the same state.
+    (
+        "class E:\n    def __eq__(self, other):\n        for _ in (0, 0): pass\n        return True\ndef f(x):\n    return 1 if ([E()] * 60000).count(7) == 60000 else 0\n",
+        Outcome::Passed,
+    ),
+    (
+        "class E:\n    def __lt__(self, other):\n        for _ in (0, 0): pass\n        return False\ndef f(x):\n    e = E()\n    sorted([e] * 60000)\n    return 1\n",
+        Outcome::Passed,
+    ),
+    (
+        "def g(x):\n    for _ in (0, 0): pass\n    return True\ndef f(x):\n    return 1 if all(map(g, [None] * 80000)) else 0\n",
+        Outcome::Passed,
+    ),
+    (
+        "import re\ndef g(m):\n    for _ in (0, 0): pass\n    return 'b'\ndef f(x):\n    return 1 if len(re.sub('a', g, 'a' * 40000)) == 40000 else 0\n",
+        Outcome::Passed,
+    ),
+];
+
+#[test]
+fn endless_loops_are_recognised_and_no_others() {
+    let problem = problem_with(json!([
+        {"call": "f(2)", "expect": "1"},
+        {"unittest": "import program\ndef test_f():\n    assert program.f(2) == 1\n"},
+    ]));
+    let plain = EngineOptions { cached_reports: 0, timeout_ms: 500, ..options() };
+    let grade = |prove_endless: bool| {
+        let engine = Engine::open(&EngineOptions { prove_endless, ..plain.clone() }).unwrap();
+        Pool::new(engine, 2).unwrap().grade_all(LOOPS.iter().map(|(code, _)| (problem.clone(), code.to_string())))
+    };
+    let proved = grade(true);
+    for ((code, expected), report) in LOOPS.iter().zip(&proved) {
+        assert_eq!(report.verdict, *expected, "{code}{:?}", report.tests);
+    }
+    let waited = grade(false);
+    for ((code, _), (proved, waited)) in LOOPS.iter().zip(proved.iter().zip(&waited)) {
+        assert_eq!(proved, waited, "{code}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The sandbox from outside: every kind of test, what students see, attacks, determinism. One binary, so that one engine serves all.
 
-#![allow(clippy::unwrap_used)] // the helpers below are test code outside of test functions
+#![allow(clippy::unwrap_used, clippy::expect_used)] // the helpers below are test code outside of test functions
 
 mod attacks;
 mod calls;

@@ -172,6 +172,37 @@ fn a_syntax_error_marks_every_test_and_a_bad_source_is_told() {
 #[test]
 fn an_endless_loop_ends_its_own_test_only() {
     let source = "def test_a():\n    try:\n        spin()\n    except BaseException:\n        pass\ndef test_b():\n    assert one() == 1\n";
-    let report = unit(source, "def spin():\n    while True: pass\ndef one():\n    return 1\n");
+    let code = "def spin():\n    while True: pass\ndef one():\n    return 1\n";
+    assert_eq!(outcomes(&unit(source, code)), [Timeout, Passed]);
+    // Also where the limit is too short for a second attempt.
+    let report = grade(&problem_with(json!([{"unittest": source, "timeout_ms": 40}])), code);
     assert_eq!(outcomes(&report), [Timeout, Passed]);
+}
+
+#[test]
+fn returned_objects_cannot_answer_for_themselves() {
+    // A class where a function is called, operators that see the expected value, and a loop that ends before anything is compared.
+    let liar = "class f:\n    def __init__(self, x): pass\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0\n    __rsub__ = __sub__\n    def __contains__(self, x): return True\n    def __lt__(self, x): return True\n    __gt__ = __le__ = __ge__ = __lt__\n";
+    let source = "import program, unittest\nclass T(unittest.TestCase):\n    def test_equal(self): self.assertEqual(program.f(1), 42)\n    def test_almost(self): self.assertAlmostEqual(program.f(1), 42)\n    def test_less(self): self.assertLess(program.f(1), 42)\n    def test_difference(self): assert not (42 - program.f(1))\n    def test_in(self): self.assertIn(42, program.f(1))\n";
+    let report = unit(source, liar);
+    assert!(report.tests.iter().all(|test| test.outcome != Passed), "{:?}", report.tests);
+    let stop = "def f(x): raise StopIteration\n";
+    let source = "import program\ndef test_all():\n    assert all(map(lambda x: program.f(x) == 42, [1, 2]))\n";
+    assert_eq!(outcomes(&unit(source, stop)), [Exception]);
+}
+
+#[test]
+fn objects_of_a_class_under_test_have_their_operators() {
+    let code = "class Vector:\n    def __init__(self, x, y):\n        self.x, self.y = x, y\n    def __mul__(self, n):\n        return Vector(self.x * n, self.y * n)\n    __rmul__ = __mul__\n    def __add__(self, other):\n        return Vector(self.x + other.x, self.y + other.y)\n    def __eq__(self, other):\n        return (self.x, self.y) == ((other, other) if isinstance(other, int) else (other.x, other.y))\n    def __contains__(self, n):\n        return n in (self.x, self.y)\n    def __lt__(self, n):\n        return self.x < n\n";
+    let source = "from program import Vector\ndef test_operators():\n    assert Vector(1, 2) * 3 == Vector(3, 6)\n    assert 2 * Vector(1, 2) == Vector(2, 4)\n    assert Vector(2, 2) == 2 and 2 in Vector(1, 2) and Vector(1, 2) < 5\n    assert Vector(1, 1) + Vector(1, 1) == 2\n";
+    let report = unit(source, code);
+    assert_eq!(report.verdict, Passed, "{}", message(&report));
+}
+
+#[test]
+fn a_problem_named_like_a_module_of_the_library_does_not_replace_it() {
+    let course = "problems: [{id: math, statement: s, tests: [{unittest: \"import math, program\\ndef test_a():\\n    assert program.f(4) == math.sqrt(16)\"}]}]";
+    let course = novice_sandbox::Course::from_yaml(course, "c").unwrap();
+    let report = grade(&course.problems[0], "def f(x):\n    return 2 * 2\ndef sqrt(x):\n    return -1\n");
+    assert_eq!(report.verdict, Passed, "{}", message(&report));
 }

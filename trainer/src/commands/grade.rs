@@ -8,7 +8,7 @@ use crate::monitor::Counter;
 use crate::workshop::threads;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
-use novice_sandbox::{Course, Engine, EngineOptions, FeedbackLevel, Outcome, Pool, Ticket};
+use novice_sandbox::{Course, Deviation, Engine, EngineOptions, FeedbackLevel, Outcome, Pool, Ticket};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,6 +43,12 @@ pub(super) struct Grade {
     /// Grade equal submissions again instead of remembering their reports.
     #[arg(long)]
     no_cache: bool,
+    /// Keep reports on disk too, for later runs.
+    #[arg(long, conflicts_with = "no_cache")]
+    keep_reports: bool,
+    /// Grade as the published grader does in this respect; may be given many times.
+    #[arg(long, value_name = "NAME")]
+    deviation: Vec<Deviation>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,6 +79,8 @@ impl Grade {
             memory_mb: self.memory_mb,
             timeout_ms: self.timeout_ms,
             cached_reports: if self.no_cache { 0 } else { EngineOptions::default().cached_reports },
+            keep_reports: self.keep_reports,
+            deviations: self.deviation.iter().copied().collect(),
             ..EngineOptions::default()
         };
         let pool =

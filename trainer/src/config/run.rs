@@ -2,7 +2,9 @@
 
 use super::{OptimiserSettings, Sampling};
 use novice_rewards::metrics::statistics::Protocol;
+use novice_sandbox::Deviation;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Names of the stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,11 +139,21 @@ pub struct SandboxSettings {
     pub timeout_ms: u64,
     /// Grading threads; 0 for one a core.
     pub threads: usize,
+    /// Keep reports in the cache folder for later runs.
+    pub keep_reports: bool,
+    /// Where to grade as the published grader does, such as `[silent_prompts, empty_at_eof]`.
+    pub deviations: BTreeSet<Deviation>,
 }
 
 impl Default for SandboxSettings {
     fn default() -> Self {
-        SandboxSettings { memory_mb: 256, timeout_ms: 1000, threads: 0 }
+        SandboxSettings {
+            memory_mb: 256,
+            timeout_ms: 1000,
+            threads: 0,
+            keep_reports: false,
+            deviations: BTreeSet::new(),
+        }
     }
 }
 

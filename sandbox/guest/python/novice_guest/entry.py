@@ -39,6 +39,7 @@ _examiner = examiner.Examiner(stop)
 
 OPERATIONS = {
     "load": _subject.load,
+    "watch": _subject.watch,
     "main": _subject.main,
     "call": _subject.call,
     "module": _subject.open_module,
@@ -71,7 +72,7 @@ def prepare_snapshot():
     for _ in range(3):
         snapshot.exercise(handle)
     sys.modules.pop("program", None)
-    _subject.load("", "program.py", "program", None, {}, 0)
+    _subject.load("", "program.py", "program", None, {}, 0, ())
     _subject.program = None
     program.fresh(0, {})
     traces.forget()

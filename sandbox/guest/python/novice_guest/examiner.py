@@ -36,6 +36,8 @@ class _StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         pass
 
     def reset(self, names):
+        # A problem called `string` must not take the place of what `import string` means to its script.
+        names = [name for name in names if name == names[0] or name not in sys.stdlib_module_names]
         for name in set(self.names) | set(names):
             sys.modules.pop(name, None)
         self.names = tuple(names)
@@ -70,6 +72,8 @@ class Examiner:
                 reply["status"], reply["trace"], reply["message"] = "student", student, exc.student_error
             elif isinstance(exc, proxies.SubjectStopped):
                 reply["status"], reply["message"] = "stopped", str(exc)
+            elif isinstance(exc, streams.OutputLimit):
+                reply["status"], reply["message"] = "output", "test and program printed too much"
             elif isinstance(exc, AssertionError):
                 reply["status"], reply["message"] = "failed", _assertion(exc)
             else:
@@ -81,8 +85,9 @@ class Examiner:
 
     # -- FalconCode scripts
 
-    def script(self, source, code, filenames, names, files, seed, limit):
+    def script(self, source, shared_random, code, filenames, names, files, seed, limit):
         """Run a script's `test_passed()`; its value is the score. The student's text is a file of the script."""
+        autograder.shared_random = shared_random
         files = dict(files)
         for filename in filenames:
             files[filename] = code.encode()
@@ -115,12 +120,13 @@ class Examiner:
         for filename in filenames:
             files[filename] = code.encode()
         self._begin(files, names, seed)
-        return self._observe(source, limit, lambda: unittests.run(source, name, self._student_names))
+        return self._observe(source, limit, lambda: unittests.run(source, name, lambda: self._student_names(source)))
 
-    def _student_names(self):
-        """The submission's public names, without those that would shadow a built-in of the test."""
+    def _student_names(self, source):
+        """The submission's public names that occur in the test, without those that would shadow a built-in of the test."""
         module = importlib.import_module(self.finder.names[0])
-        return {n: v for n, v in module.__dict__.items() if not n.startswith("_") and not hasattr(builtins, n)}
+        names = [n for n in module.__dict__ if not n.startswith("_") and n in source and not hasattr(builtins, n)]
+        return {n: getattr(module, n) for n in names}
 
     # -- literals (only to check the host's own parser against)
 

@@ -12,7 +12,7 @@ import random
 import sys
 import types
 
-from . import files, streams, traces
+from . import files, streams, traces, watch
 
 RECURSION_LIMIT = 1000
 _watched = []
@@ -42,7 +42,8 @@ def fresh(seed, initial_files):
 class Program:
     """A submission with the code that the problem puts before it."""
 
-    def __init__(self, code, filename, module, prelude, initial_files, limit, stop):
+    def __init__(self, code, filename, module, prelude, initial_files, limit, deviations, stop):
+        streams.deviations = frozenset(deviations)
         self.filename = filename
         self.module = module
         self.streams = streams.Streams(limit, stop)
@@ -70,7 +71,11 @@ class Program:
         return module
 
     def execute(self, module):
-        for part in self.parts:
+        parts = self.parts
+        if watch.armed:
+            watch.calibrate()
+            parts = [watch.RUN, *parts]
+        for part in parts:
             exec(part, module.__dict__)
 
     def observe(self, action, stdin=""):

@@ -1,9 +1,9 @@
 """The submission as a test script sees it: modules, functions, classes and objects that live in another instance.
 
 Plain values cross by copy. Anything else is a `Remote` that asks the host for each operation. What a submission *returns*
-must not be able to pass for an answer, so a returned object never equals a plain value, never orders against one, and is searched
-item by item; an object of a class that the *test itself* called (the class is what is being tested) has its full
-semantics. Student exceptions arrive as the nearest built-in exception and are marked.
+must not be able to pass for an answer, so a returned object never equals a plain value, never orders against or adds to one, and is
+searched item by item; an object of a class that the *test itself* called, under a name that begins with a capital (the class
+is what is being tested), has its full semantics. Student exceptions arrive as the nearest built-in exception and are marked.
 """
 
 import builtins
@@ -37,8 +37,12 @@ def request(*message):
     return reply
 
 
-def _student_exception(reply):
-    """An exception of the submission, as this side raises it."""
+def _student_exception(reply, operation):
+    """An exception of the submission, as this side raises it.
+
+    `StopIteration` ends loops of the test only when the test asked for the next item: a function that raises it would else end
+    an `all(map(…))` before anything is compared (PEP 479 does the same in generators).
+    """
     base = Exception
     for name in reply["types"]:
         found = getattr(builtins, name, None)
@@ -50,6 +54,8 @@ def _student_exception(reply):
         cls = base
     else:
         cls = _exception_classes[name]
+    if issubclass(cls, (StopIteration, StopAsyncIteration, GeneratorExit)) and operation != "next":
+        cls, text = RuntimeError, reply["error"]
     try:
         exc = cls(text)
     except Exception:
@@ -74,7 +80,7 @@ def _pending_input():
     return ""
 
 
-def _receive(reply, arguments=()):
+def _receive(reply, arguments=(), operation=None):
     """Pass on what was printed, copy changed arguments back, raise or return."""
     out = reply["out"].decode("utf-8", "replace")
     if out:
@@ -82,7 +88,7 @@ def _receive(reply, arguments=()):
     for index, data in reply.get("after", ()):
         _overwrite(arguments[index], values.decode(data, make))
     if reply["status"] != "ok":
-        raise _student_exception(reply)
+        raise _student_exception(reply, operation)
     return reply["value"]
 
 
@@ -107,12 +113,12 @@ def operate(handle, operation, *args, **kwargs):
     """Do something to object number `handle` of the submission."""
     data = values.encode((args, kwargs), _handle_of)
     reply = request("operate", handle, operation, data, _pending_input())
-    result = _receive(reply, args)
+    result = _receive(reply, args, operation)
     return None if result is None else values.decode(result, make)
 
 
 class Remote:
-    """An object of the submission. `_trusted`: the test made it by calling a class."""
+    """An object of the submission. `_trusted`: made by calling a class that the test knows by a class's name, or such a class."""
 
     __slots__ = ("_handle", "_type", "_text", "_trusted")
 
@@ -212,12 +218,22 @@ def _ordering(name):
     return method
 
 
-def _arithmetic(name):
-    return lambda self, other: operate(self._handle, "op", name, other)
+def _arithmetic(name, operation="op"):
+    """An operator. A returned object never gets to see a plain value: it could be the answer (`f(1) - 42`, `assertAlmostEqual`)."""
+
+    def method(self, other):
+        if not self._may_compare(other):
+            return NotImplemented
+        result = operate(self._handle, operation, name, other)
+        if self._trusted and isinstance(result, Remote) and result._type == self._type:
+            object.__setattr__(result, "_trusted", True)
+        return result
+
+    return method
 
 
 def _reflected(name):
-    return lambda self, other: operate(self._handle, "rop", name, other)
+    return _arithmetic(name, "rop")
 
 
 for _name in ("lt", "le", "gt", "ge"):
@@ -236,13 +252,13 @@ class RemoteFunction(Remote):
 
 
 class RemoteClass(Remote):
-    """A class of the submission. Calling it makes a trusted object; `isinstance` and `issubclass` work."""
+    """A class of the submission; `isinstance` and `issubclass` work. A trusted class makes trusted objects."""
 
     __slots__ = ()
 
     def __call__(self, *args, **kwargs):
         made = operate(self._handle, "call", *args, **kwargs)
-        if isinstance(made, Remote):
+        if self._trusted and isinstance(made, Remote):
             object.__setattr__(made, "_trusted", True)
         return made
 
@@ -285,6 +301,11 @@ class RemoteModule(types.ModuleType):
 
     def __init__(self, name, names):
         super().__init__(name)
+        names = {n: v for n, v in names.items() if type(n) is str and not n.startswith("__")}
+        for n, v in names.items():
+            # Where a test calls `area(2)` a class `area` is no class under test, but an answer with an `__eq__` of its own.
+            if isinstance(v, RemoteClass) and n.lstrip("_")[:1].isupper():
+                object.__setattr__(v, "_trusted", True)
         self.__dict__.update(names)
         self.__dict__["__all__"] = [n for n in names if not n.startswith("_")]
         self.__dict__["__file__"] = name + ".py"

@@ -1,6 +1,7 @@
 """What makes the snapshot quick to run from."""
 
 import marshal
+import random
 
 _fillers = []
 
@@ -12,20 +13,20 @@ def exercise(handle):
         return marshal.loads(handle(marshal.dumps(request, 2)))
 
     program = 'x = int(input("? "))\nprint(f"{x:.2f}", [1, 2], {"a": 1})\n\ndef f(a):\n    return a[5]\n'
-    assert ask("load", program, "program.py", "program", "g = 1\n", {"a.txt": b"1\n"}, 1000)["status"] == "ok"
+    assert ask("load", program, "program.py", "program", "g = 1\n", {"a.txt": b"1\n"}, 1000, ())["status"] == "ok"
     assert ask("main", "3\n", 1)["out"] == b"? 3.00 [1, 2] {'a': 1}\n"
-    assert ask("main", "", 1)["status"] == "error"
-    ask("load", "def f(a):\n    return a[5]\ndef g():\n    return object()\n", "program.py", "program", None, {}, 1000)
+    assert ask("main", "", 1, random.getstate())["status"] == "error"
+    ask("load", "def f(a):\n    return a[5]\ndef g():\n    return object()\n", "program.py", "program", None, {}, 1000, ())
     assert ask("call", "f([1])", 1)["types"][0] == "IndexError"
     assert ask("call", "f((1, 2, 3, 4, 5, 'a'))", 1)["value"] == marshal.dumps((0, "a"), 2)
     assert ask("call", "g()", 1)["status"] == "ok"
     assert ask("call", "range(f)", 1)["types"][0] == "TypeError"
-    assert ask("load", "x = (\n", "program.py", "program", None, {}, 1000)["status"] == "syntax"
-    ask("load", "print(undefined_name)\n", "program.py", "program", None, {}, 1000)
+    assert ask("load", "x = (\n", "program.py", "program", None, {}, 1000, ())["status"] == "syntax"
+    ask("load", "print(undefined_name)\n", "program.py", "program", None, {}, 1000, ())
     assert ask("main", "", 1)["error"].startswith("NameError")
     assert ask("literal", "[1, 'a']")["status"] == "ok"
     script = "from cs110 import autograder\nimport random\ndef test_passed():\n    return 66.5\n"
-    assert ask("script", script, "", ("program.py",), ("program",), {}, 42, 1000)["score"] == 66.5
+    assert ask("script", script, False, "", ("program.py",), ("program",), {}, 42, 1000)["score"] == 66.5
     unit = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(1, 2)\n"
     names = ask("discover", unit)
     assert names["names"] == ("T.test_a",), names

@@ -5,10 +5,10 @@ A reply is a dictionary: `status` ("ok", "error", "exit", "output", "memory", "s
 classes), and for calls from a test script `after` (mutable arguments that changed).
 """
 
-import builtins
 import operator
+import random
 
-from . import program, streams, traces, values
+from . import program, traces, values, watch
 
 
 class Subject:
@@ -21,11 +21,11 @@ class Subject:
 
     # -- one submission
 
-    def load(self, code, filename, module, prelude, files, limit):
+    def load(self, code, filename, module, prelude, files, limit, deviations):
         self.handles, self.numbers, self.calls = [], {}, {}
         sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude or "")}
         try:
-            self.program = program.Program(code, filename, module, prelude, files, limit, self.stop)
+            self.program = program.Program(code, filename, module, prelude, files, limit, deviations, self.stop)
         except BaseException as exc:
             return {
                 "status": "syntax", "out": b"", "err": b"", "value": None, "types": (type(exc).__name__,),
@@ -34,14 +34,23 @@ class Subject:
             }
         return {"status": "ok"}
 
+    def watch(self):
+        """Tell the host of the loops' turns from now on → where the program's code lies."""
+        return {"status": "ok", "code": watch.arm(self.program.parts)}
+
     # -- tests of the kinds io and call, and `run_script`
 
-    def main(self, stdin, seed):
-        """Run as a script."""
+    def main(self, stdin, seed, drawn=None):
+        """Run as a script. `drawn`: the state of `random` to go on from, answered with its state at the end."""
         p = self.program
         p.fresh(seed)
+        if drawn is not None:
+            random.setstate(drawn)
         module = p.new_module("__main__")
-        return p.observe(lambda: p.execute(module), stdin)
+        reply = p.observe(lambda: p.execute(module), stdin)
+        if drawn is not None:
+            reply["drawn"] = random.getstate()
+        return reply
 
     def call(self, expression, seed):
         """Import as a module, then evaluate an expression in it."""
@@ -54,7 +63,13 @@ class Subject:
 
         def action():
             p.execute(module)
-            return values.encode(eval(code, module.__dict__))
+            parts = (code,)
+            if watch.armed:
+                watch.calibrate()
+                parts = (watch.EVALUATE, code)
+            for part in parts:
+                value = eval(part, module.__dict__)
+            return values.encode(value)
 
         return p.observe(action)
 
@@ -72,7 +87,7 @@ class Subject:
         self.handles, self.numbers = [], {}
 
     def open_module(self, seed, stdin):
-        """Import the submission; its value is the dictionary of its public names."""
+        """Import the submission; its value is the dictionary of its public names, of values that are no callables only the names."""
         p = self.program
         self.begin()
         p.fresh(seed)
@@ -82,7 +97,8 @@ class Subject:
 
         def action():
             p.execute(module)
-            return self.encode({k: v for k, v in module.__dict__.items() if not k.startswith("__")})
+            names = module.__dict__.items()
+            return self.encode({k: v if callable(v) else None for k, v in names if not k.startswith("__")})
 
         return p.observe(action, stdin)
 
@@ -95,6 +111,9 @@ class Subject:
     def operate(self, handle, operation, arguments, stdin):
         """Do `operation` to object number `handle`. Mutable arguments that change are sent back under `after`."""
         target = self.handles[handle - 1]
+        if watch.armed:
+            watch.calibrate()
+            OPERATIONS["call"](watch.METHOD if type(target) is type(watch.METHOD) else watch.turn_some, (), {})
         args, kwargs = values.decode(arguments, self.proxy)
         before = [(i, values.encode(a)) for i, a in enumerate(args) if isinstance(a, (list, dict, set))]
         reply = self.program.observe(lambda: self.encode(OPERATIONS[operation](target, args, kwargs)), stdin)
