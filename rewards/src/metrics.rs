@@ -2,8 +2,14 @@
 //!
 //! * [`published`]: coverage, grade proximity and degradation as the published tables compute them, rounding included.
 //! * [`joint`]: the same closeness without survivor conditioning, and shares of parsing and copied programs.
-//!
-//! Intervals, baselines and CodeBLEU live with the evaluation, not here.
+//! * [`diversity`]: self-BLEU, distinct programs, memorised programs.
+//! * [`tally`]: what is counted of one rollout beside its student; tallies add up.
+//! * [`statistics`]: every number of an evaluation's tables, as a function of a tally.
+//! * [`interval`]: intervals and tests by resampling students.
 
+pub mod diversity;
+pub mod interval;
 pub mod joint;
 pub mod published;
+pub mod statistics;
+pub mod tally;

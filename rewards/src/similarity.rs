@@ -3,12 +3,17 @@
 //! [`edit_similarity`] is the normalised token edit similarity `1 - Levenshtein(a, b) / max(|a|, |b|)` over
 //! [`words`]: symmetric, in 0..=1, and 1 exactly when the words are equal. The published code defines the
 //! same distance and never reports it (`scripts/results.py`); there, programs that do not parse count as maximally far,
-//! here they are cut into words like any other. [`line_diff`] counts lines for tables and plots.
+//! here they are cut into words like any other. [`tree_similarity`] compares syntax trees. [`line_diff`] counts lines
+//! for tables and plots.
 //! Neither looks at meaning: see [`normal_form`](crate::python::normal_form) for that.
+
+mod tree;
 
 use std::collections::HashMap;
 
 use crate::python::{Word, words};
+
+pub use tree::tree_similarity;
 
 /// Token edit similarity of two programs, in 0..=1. Two programs without any word are equal.
 pub fn edit_similarity(a: &str, b: &str) -> f64 {

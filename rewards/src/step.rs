@@ -1,6 +1,6 @@
 //! Single-step rewards: one simulated submission beside the submission the student really made next.
 //!
-//! * [`published_step`]: the published reward, exactly, defects included.
+//! * [`published_step`]: the published reward, exactly, defects included; [`published_step_printed`]: as the paper prints it.
 //! * [`corrected_step`]: the repaired form.
 //!
 //! Both are pure functions of a [`StepInput`]. [`step_inputs`] cuts a rollout into them, turn by turn.
@@ -12,7 +12,7 @@ mod published;
 pub(crate) use corrected::STEADY_TEST;
 pub use corrected::{CorrectedStep, corrected_step};
 pub use length::length_penalty;
-pub use published::{PublishedStep, Tier, published_step};
+pub use published::{PublishedStep, Tier, published_step, published_step_printed};
 
 use crate::view::{RewardInput, Start, StepView};
 

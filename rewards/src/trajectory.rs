@@ -88,6 +88,11 @@ pub fn trajectory(input: &RewardInput) -> Trajectory {
     reward
 }
 
+/// The likeness of the moment alone, in 0..=1.
+pub(crate) fn moment_likeness(input: &RewardInput) -> f64 {
+    moment::likeness(&Track::new(input.start, input.rollout), &Track::new(input.start, input.student_in_window()))
+}
+
 /// How much each test counts: 1 if its outcome changes along the student's path, a quarter if not.
 fn test_weights(input: &RewardInput, student: &Track) -> Vec<f64> {
     let tests = (0..student.turns()).map(|turn| student.at(turn).passed.len()).max().unwrap_or(0);

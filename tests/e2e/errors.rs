@@ -77,13 +77,16 @@ fn a_broken_trace_line_is_named() {
 #[test]
 fn missing_files_are_named() {
     let folder = folder();
-    let err = refused(folder.path(), &DATA.replace("logs.jsonl", "nothing.jsonl"), &[]);
-    assert!(err.contains("nothing.jsonl"), "{err}");
+    let err = refused(folder.path(), &format!("{DATA}tokenizer: {{path: tok}}\n").replace("logs", "nothing"), &[]);
+    assert!(err.contains("run.yaml:3: data.traces: ") && err.contains("nothing.jsonl does not exist; "), "{err}");
+    assert!(err.contains("run.yaml:4: tokenizer.path: "), "{err}");
+    let err = refused(folder.path(), DATA, &["--set", "model.path=nowhere"]);
+    assert!(err.contains("--set: model.path: ") && err.contains("nowhere does not exist; "), "{err}");
     fs::create_dir(folder.path().join("model")).unwrap();
     let err = refused(folder.path(), &format!("{DATA}model:\n  path: model\n"), &[]);
     assert!(err.contains("model"), "{err}");
     let err = refused(folder.path(), &DATA.replace("course.yaml", "no-course.yaml"), &[]);
-    assert!(err.contains("no-course.yaml"), "{err}");
+    assert!(err.contains("run.yaml:2: data.course: ") && err.contains("no-course.yaml does not exist; "), "{err}");
     let out = novice(folder.path()).args(["train", "absent.yaml"]).output().unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(text(&out.stderr).contains("absent.yaml"));
@@ -95,7 +98,8 @@ fn every_configuration_of_the_repository_can_be_read() {
     for entry in fs::read_dir(repository("configs")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|e| e == "yaml") {
-            novice::config::Run::load(&path, &[]).unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            novice::config::Run::parse(&text, "", Path::new(""), "name", &[]).unwrap();
             seen += 1;
         }
     }

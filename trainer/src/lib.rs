@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod files;
+pub(crate) mod parallel;
 pub(crate) mod random;
 
 pub mod config;
@@ -25,5 +26,8 @@ pub mod monitor;
 pub mod evaluate;
 pub mod stage;
 pub mod commands;
+
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use error::{Error, Result};

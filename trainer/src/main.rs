@@ -11,11 +11,23 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             let code = error.downcast_ref::<novice::Error>().map_or(1, novice::Error::exit_code);
             ExitCode::from(code)
         }
     }
+}
+
+/// An error and what caused it. Most of our errors name their cause themselves; it is not said twice.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
 }
 
 /// Threads of libtorch that wait for each other sleep instead of spinning: on a machine that does something else as well

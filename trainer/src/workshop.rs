@@ -43,7 +43,7 @@ pub struct Workshop {
 pub fn open_data(run: &Run) -> Result<(Course, Pool, String, Dataset)> {
     let course = Course::load(&run.data.course)?;
     let (pool, guest) = open_pool(&run.sandbox)?;
-    let progress = Counter::new("grading the logs", None);
+    let progress = Counter::new("grading the logs", "program", None);
     let dataset = traces::load(&run.data, &course, &pool, run.seed, &|done, total| progress.set(done, total))?;
     progress.finish();
     Ok((course, pool, guest, dataset))
@@ -94,6 +94,9 @@ impl Workshop {
         if let Some(lora) = &settings.lora {
             model.add_lora(lora, self.run.seed)?;
         }
+        if let Some(folder) = &settings.adapter {
+            model.load_adapters(folder)?;
+        }
         Ok(model)
     }
 
@@ -112,12 +115,17 @@ impl Workshop {
         Ok(model)
     }
 
-    /// Saves weights, configuration and tokenizer as a folder that `transformers` loads.
+    /// Saves weights, configuration and tokenizer as a folder that `transformers` loads. Adapters are folded in, and are
+    /// also in a folder `adapter` inside, which `peft` loads onto the model that the run began with.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn save_model(&self, model: &Model, dir: &Path) -> Result<()> {
         model.save(dir)?;
+        if model.lora().is_some() {
+            let base = self.run.model.path.as_deref().map(Path::to_string_lossy);
+            model.save_adapters(&dir.join("adapter"), base.as_deref())?;
+        }
         self.save_tokenizer(dir)
     }
 
@@ -197,9 +205,10 @@ impl Workshop {
         max_new_tokens: usize,
         sampling: Sampling,
     ) -> Classroom<'a> {
-        let limits = rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens };
+        let limits =
+            rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens, max_repeats: 0 };
         let Workshop { renderer, dialogue, pool, .. } = self;
-        Classroom { model, renderer, dialogue, pool, limits, sampling }
+        Classroom { model, renderer, dialogue, pool, limits, sampling, stop: &self.run.dialogue.stop }
     }
 
     /// The start after `position` submissions of a trajectory; `None` when not even its preamble fits.

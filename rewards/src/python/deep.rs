@@ -16,7 +16,7 @@ const MAX_STACK_BYTES: usize = 4 << 30;
 
 /// Runs `work` with enough stack for the syntax tree of `code`; `None` when the program nests too deeply for any
 /// Python or no such stack can be had.
-pub(super) fn with_room<T: Send>(code: &str, work: impl FnOnce() -> T + Send) -> Option<T> {
+pub(crate) fn with_room<T: Send>(code: &str, work: impl FnOnce() -> T + Send) -> Option<T> {
     let (atoms, brackets) = measure(code);
     if brackets > MAX_BRACKETS {
         return None;

@@ -64,6 +64,13 @@ pub fn published_step(input: &StepInput) -> PublishedStep {
     PublishedStep { tier, base, length, total: (base + length).max(FLOOR) }
 }
 
+/// The reward as the paper prints it, in -1.5..=2: -1 for a program that does not parse, and no floor.
+pub fn published_step_printed(input: &StepInput) -> PublishedStep {
+    let released = published_step(input);
+    let base = if released.tier == Tier::DoesNotParse { -1.0 } else { released.base };
+    PublishedStep { base, total: base + released.length, ..released }
+}
+
 fn tier(input: &StepInput) -> Tier {
     let Some(program) = input.rollout.program else { return Tier::Malformed };
     if !input.rollout.parses {

@@ -1,11 +1,13 @@
-"""Compares our logits with those of transformers on random tiny checkpoints.
+"""Compares our logits with those of transformers and PEFT on random tiny checkpoints.
 
     PYTHON=/path/to/python ./run.sh        (or: python parity.py --binary target/release/examples/logits)
 
 Each case is a checkpoint that transformers saves, with one more option of its configuration than the last. Compared are
 float32 logits of a row of tokens (limit 1e-4), bfloat16 logits (both sides run in bfloat16; limit 2 % of the largest
 logit, as the order of roundings inside the kernels differs), and folders that our side saved, plain and with adapters
-folded in, loaded by transformers (1e-4). Exit status 1 when a limit is passed.
+folded in, loaded by transformers (1e-4). Then adapters, of every kind in turn (LoRA, rank-stabilised, DoRA, both, on all
+projections or some): a folder that PEFT wrote, read by us; one that we wrote, read by PEFT, plain and merged there (1e-4).
+Exit status 1 when a limit is passed.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import peft
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
@@ -58,6 +61,7 @@ CASES = [
     ("qwen3 yarn mscale", Qwen3Config,
      dict(head_dim=16, **rope(**YARN, mscale=1.0, mscale_all_dim=0.5)), {}),
     ("qwen3 sharded", Qwen3Config, dict(head_dim=16), dict(max_shard_size="40KB")),
+    ("llama dynamic, short of it", LlamaConfig, dict(**rope(rope_type="dynamic", factor=2.0, rope_theta=10000.0)), {}),
     ("qwen3 eps 1e-3", Qwen3Config, dict(head_dim=16, rms_norm_eps=1e-3), {}),
     ("qwen2", Qwen2Config, dict(), {}),
     ("qwen2 tied", Qwen2Config, dict(tie_word_embeddings=True), {}),
@@ -103,6 +107,35 @@ def theirs(folder, tokens, dtype=torch.float32):
         return model(torch.tensor([tokens])).logits[0].float()
 
 
+# Options of PEFT's configuration, and of ours where we make the adapter.
+ADAPTERS = [
+    (dict(r=4), []),
+    (dict(r=4, use_rslora=True, lora_alpha=3), ["--rslora"]),
+    (dict(r=4, use_dora=True), ["--dora"]),
+    (dict(r=4, use_dora=True, use_rslora=True, target_modules=["q_proj", "v_proj", "down_proj"]), ["--rslora", "--dora"]),
+    (dict(r=2, lora_dropout=0.1, target_modules=["up_proj", "v_proj"], layers_to_transform=[0, 2]), []),
+    (dict(r=2, target_modules=r".*\.(1|2)\.(mlp\.up_proj|self_attn\.o_proj)"), []),
+]
+
+
+def with_adapter(folder, out, options, seed):
+    """An adapter that PEFT makes and saves to `out`; the logits with it."""
+    torch.manual_seed(seed)
+    settings = dict(dict(target_modules="all-linear", task_type="CAUSAL_LM"), **options)
+    model = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), peft.LoraConfig(**settings))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name or "magnitude" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    model.save_pretrained(out)
+    return model.eval()
+
+
+def peft_logits(model, tokens):
+    with torch.no_grad():
+        return model(torch.tensor([tokens])).logits[0].float()
+
+
 def ours(binary, folder, tokens, *options):
     command = [str(binary), str(folder), *options, *map(str, tokens)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -121,14 +154,15 @@ def main():
     parser.add_argument("--length", type=int, default=150)
     arguments = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
-    print(f"torch {torch.__version__}, transformers {transformers.__version__}, {arguments.length} tokens")
-    print(f"{'checkpoint':28} {'float32':>9} {'saved':>9} {'adapters':>9} {'bfloat16':>9} {'largest logit':>14}")
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}, {arguments.length} tokens")
+    print(f"{'checkpoint':28} {'float32':>9} {'saved':>9} {'adapters':>9} {'bfloat16':>9} {'peft to':>9} {'peft from':>9} {'merged':>9} {'largest logit':>14}")
     failed = False
     for number, (name, config_class, fields, options) in enumerate(CASES):
         draw = random.Random(number)
         tokens = [draw.randrange(TINY["vocab_size"]) for _ in range(arguments.length)]
         with tempfile.TemporaryDirectory() as root:
-            folder, saved, folded = (Path(root) / part for part in ("theirs", "ours", "folded"))
+            parts = ("theirs", "ours", "folded", "their-adapter", "our-adapter")
+            folder, saved, folded, their_adapter, our_adapter = (Path(root) / part for part in parts)
             model = build(config_class, fields, number)
             if "stored" in options:
                 model = model.to(options["stored"])
@@ -151,6 +185,17 @@ def main():
             ]
             if apart(adapted, plain) < 1e-2:
                 sys.exit(f"{name}: the adapters change nothing")
+            options, ours_too = ADAPTERS[number % len(ADAPTERS)]
+            model = with_adapter(folder, their_adapter, options, number)
+            want = peft_logits(model, tokens)
+            if apart(want, plain) < 1e-2:
+                sys.exit(f"{name}: PEFT's adapter changes nothing")
+            figures.append((apart(ours(arguments.binary, folder, tokens, "--adapter", str(their_adapter)), want), 1e-4))
+            adapted = ours(arguments.binary, folder, tokens, "--lora", *ours_too, "--save-adapter", str(our_adapter))
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+            model = peft.PeftModel.from_pretrained(model, our_adapter).eval()
+            figures.append((apart(peft_logits(model, tokens), adapted), 1e-4))
+            figures.append((apart(peft_logits(model.merge_and_unload(), tokens), adapted), 1e-4))
         bad = any(figure > limit for figure, limit in figures)
         failed |= bad
         columns = " ".join(f"{figure:9.1e}" for figure, _ in figures)

@@ -1,15 +1,18 @@
-//! `novice evaluate`: every model of a run and the baseline, beside held-out students.
+//! `novice evaluate`: every model of a run and the baselines, beside held-out students.
 
 use super::train::models;
+use crate::config::{Run, WeightedReward};
 use crate::error::Error;
-use crate::evaluate::{Policy, Record, Table, points, roll_out, summarise};
+use crate::evaluate::{Policy, Record, Results, Script, Stage, half, points, roll_out};
 use crate::files::write_atomic;
 use crate::monitor::Counter;
-use crate::rollout::RolloutLine;
+use crate::rollout::{RolloutLine, score};
+use crate::traces::Trajectory;
 use crate::workshop::{Workshop, model_folder};
 use clap::Args;
+use novice_rewards::RewardName;
+use novice_rewards::metrics::diversity::Memory;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -45,35 +48,72 @@ impl Evaluate {
         if points.is_empty() {
             return Err(Error::Failed("no held-out trajectory has two submissions; see `novice traces`".into()).into());
         }
-        let cells: BTreeSet<&str> = points.iter().map(|p| p.cell).collect();
-        let (mut table, mut lines) = (Table::default(), Vec::new());
-        let mut evaluate = |label: &str, policy: Policy| -> anyhow::Result<()> {
-            let progress = Counter::new(&format!("evaluating {label}"), Some(points.len() as u64));
+        let dataset = &workshop.dataset;
+        let train = stage(&workshop, dataset.train.iter().collect());
+        let held_out = dataset.held_out.iter().map(|h| &h.trajectory);
+        let (one, other): (Vec<_>, Vec<_>) = held_out.partition(|t| half(run.seed, &t.student) == 0);
+        let halves = [stage(&workshop, one), stage(&workshop, other)];
+        let mut policies: Vec<(String, Vec<Record>)> = Vec::new();
+        let mut evaluate = |label: String, policy: Policy| -> anyhow::Result<()> {
+            let progress = Counter::new(&format!("evaluating {label}"), "rollout", Some(points.len() as u64));
             let records = roll_out(&workshop, &policy, &points, &|done| progress.set(done, points.len()))?;
             progress.finish();
-            for cell in &cells {
-                table.rows.push(summarise(label, cell, &records, run.evaluate.horizon));
-            }
-            for record in &records {
-                let Record { point, rollout, closeness } = record;
-                let line = RolloutLine::new(point.trajectory, point.position, 0, rollout, *closeness);
-                serde_json::to_writer(&mut lines, &PolicyLine { policy: label, split: point.cell, line })?;
-                lines.push(b'\n');
-            }
+            policies.push((label, records));
             Ok(())
         };
-        evaluate("COPY", Policy::CopyPrevious)?;
+        if run.evaluate.baselines {
+            for script in Script::BASELINES {
+                evaluate(script.as_str().to_uppercase(), Policy::Script(script, &train))?;
+            }
+            evaluate("REAL_STUDENT".into(), Policy::Real([&halves[0], &halves[1]]))?;
+        } else {
+            evaluate("COPY".into(), Policy::Script(Script::Copy, &train))?;
+        }
         for (label, path) in &models {
-            evaluate(label, Policy::Model(&workshop.load_model(path)?))?;
+            evaluate(label.clone(), Policy::Model(&workshop.load_model(path)?))?;
+        }
+        let reference = reference(&run, &models, &policies)?;
+        let programs = dataset.train.iter().flat_map(|t| &t.steps).map(|step| step.code.as_str());
+        let results = Results::of(&policies, &run.evaluate, Some(&reference), run.seed, &Memory::new(programs));
+        let by_closeness = [WeightedReward { name: RewardName::Trajectory, weight: 1.0 }];
+        let mut lines = Vec::new();
+        for (policy, records) in &policies {
+            for Record { point, rollout } in records {
+                let scored = score(point.beside(run.evaluate.horizon), &[rollout], &by_closeness);
+                let total = scored.first().map_or(0.0, |s| s.total);
+                let line = RolloutLine::new(point.trajectory, point.position, 0, rollout, total, scored.first());
+                serde_json::to_writer(&mut lines, &PolicyLine { policy, split: point.cell, line })?;
+                lines.push(b'\n');
+            }
         }
         let out = folder.join("evaluation");
         std::fs::create_dir_all(&out).map_err(Error::io("create", &out))?;
-        write_atomic(out.join("table.md"), table.markdown().as_bytes())?;
-        write_atomic(out.join("table.csv"), table.csv().as_bytes())?;
-        write_atomic(out.join("table.json"), &serde_json::to_vec_pretty(&table)?)?;
+        write_atomic(out.join("table.md"), results.markdown().as_bytes())?;
+        write_atomic(out.join("table.csv"), results.csv().as_bytes())?;
+        write_atomic(out.join("table.tex"), results.latex().as_bytes())?;
+        write_atomic(out.join("table.json"), &serde_json::to_vec_pretty(&results)?)?;
         write_atomic(out.join("rollouts.jsonl"), &lines)?;
-        print!("{}", table.markdown());
+        print!("{}", results.markdown());
         eprintln!("written: {}", out.display());
         Ok(())
+    }
+}
+
+/// Scripts with these other students.
+fn stage<'a>(workshop: &'a Workshop, others: Vec<&'a Trajectory>) -> Stage<'a> {
+    let Workshop { course, pool, run, .. } = workshop;
+    Stage::new(course, pool, others, run.seed, run.evaluate.horizon, run.evaluate.max_new_tokens)
+}
+
+/// The policy that others are compared with: the configured one, or the first trained model, or the untrained one.
+fn reference(run: &Run, models: &[(String, PathBuf)], policies: &[(String, Vec<Record>)]) -> Result<String, Error> {
+    let known: Vec<&str> = policies.iter().map(|(label, _)| label.as_str()).collect();
+    match &run.evaluate.reference {
+        Some(label) if known.contains(&label.as_str()) => Ok(label.clone()),
+        Some(label) => Err(Error::Usage(format!(
+            "evaluate.reference: there is no policy `{label}`; there are: {}",
+            known.join(", ")
+        ))),
+        None => Ok(models.get(1).or(models.first()).map(|(label, _)| label.clone()).unwrap_or_default()),
     }
 }

@@ -158,7 +158,7 @@ fn accept(bytes: &[u8], number: usize, course: &Course, pool: &Pool) -> Answer {
 /// Writes answers in order; returns how many lines were refused.
 fn write_answers(mut answers: mpsc::Receiver<Answer>, level: FeedbackLevel, total: Option<u64>) -> Result<usize> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let progress = Counter::new("grading", total);
+    let progress = Counter::new("grading", "submission", total);
     let (mut refused, mut verdicts) = (0, BTreeMap::<Outcome, usize>::new());
     let mut grades = 0.0;
     while let Some(answer) = answers.blocking_recv() {

@@ -3,6 +3,7 @@
 mod doctor;
 mod evaluate;
 mod grade;
+mod rewards;
 mod simulate;
 mod traces;
 mod train;
@@ -33,6 +34,8 @@ enum Command {
     Grade(grade::Grade),
     /// Check what is installed, test the sandbox and libtorch, and say what to do about what is missing.
     Doctor(doctor::Doctor),
+    /// List the rewards, audit those of a configuration, score saved rollouts by others.
+    Rewards(rewards::Rewards),
     /// Read, filter and split submission logs; print statistics and what was dropped.
     Traces(traces::Traces),
 }
@@ -50,6 +53,7 @@ impl Cli {
             Command::Simulate(c) => c.run(),
             Command::Grade(c) => c.run(),
             Command::Doctor(c) => c.run(),
+            Command::Rewards(c) => c.run(),
             Command::Traces(c) => c.run(),
         }
     }

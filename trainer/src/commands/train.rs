@@ -1,8 +1,9 @@
 //! `novice train`: runs the stages of a configuration.
 
 use super::ConfigArgs;
+use super::rewards::{NOTHING_TO_COMPARE, audited, passed};
 use crate::checkpoint::{CheckpointStore, Existing, Interrupt, RunDir, RunFacts, Versions};
-use crate::config::Run;
+use crate::config::{Run, StageName};
 use crate::monitor::{Monitor, MonitorOptions, ResumeAt};
 use crate::stage::{self, Trainee};
 use crate::workshop::{Workshop, model_folder};
@@ -45,6 +46,15 @@ impl Train {
         if self.dry_run {
             eprintln!("dry run: nothing was written; the run's folder would be {}", folder.display());
             return Ok(());
+        }
+        if run.dapo.audit && !self.resume && run.stages.contains(&StageName::Dapo) {
+            match audited(&run, &workshop.course, &workshop.pool, &workshop.dataset) {
+                Some(found) => {
+                    eprintln!("rewards, played by scripts (`novice rewards audit`):\n{}", found.render());
+                    passed(&found)?;
+                }
+                None => eprintln!("rewards: not audited, {NOTHING_TO_COMPARE}"),
+            }
         }
         let versions = Versions::current(Some(workshop.guest.clone()));
         let yaml = run.to_yaml()?;

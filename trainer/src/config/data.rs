@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSettings {
-    /// The course: problems with statements and tests (YAML file or folder).
+    /// The course: problems with statements and tests (YAML file or folder). Absent: `course.yaml` beside this file.
     pub course: PathBuf,
     /// Where the trajectories come from.
     pub source: Source,

@@ -15,11 +15,19 @@ pub struct DialogueSettings {
     pub max_tokens: usize,
     /// Tokens kept free for the submission that is to be predicted.
     pub reserve_tokens: usize,
+    /// Texts that end a simulated learner's turn as soon as one of them is written, besides the stop token.
+    pub stop: Vec<String>,
 }
 
 impl Default for DialogueSettings {
     fn default() -> Self {
-        DialogueSettings { system_prompt: None, feedback: Feedback::Full, max_tokens: 2048, reserve_tokens: 512 }
+        DialogueSettings {
+            system_prompt: None,
+            feedback: Feedback::Full,
+            max_tokens: 2048,
+            reserve_tokens: 512,
+            stop: Vec::new(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Fields that name files. In a configuration file they are relative to that file, in `--set` to the working directory.
-const PATHS: [&str; 4] = ["data.course", "data.traces", "model.path", "tokenizer.path"];
+const PATHS: [&str; 5] = ["data.course", "data.traces", "model.path", "model.adapter", "tokenizer.path"];
 
 /// A problem with one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,7 @@ pub(super) struct Problem {
 }
 
 impl Run {
-    /// Reads a configuration file and applies `key=value` overrides.
+    /// Reads a configuration file and applies `key=value` overrides. The files that it names must be there.
     ///
     /// # Errors
     /// [`Error::Config`] with one line for every problem: file, line, field, what was expected.
@@ -27,61 +27,16 @@ impl Run {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let fallback = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        Run::parse(&text, &path.display().to_string(), folder, &fallback, overrides)
+        read(&text, &path.display().to_string(), folder, &fallback, overrides, &validate::files)
     }
 
     /// Reads a configuration from text; `origin` names it in errors, `folder` is what its paths are relative to, `name`
-    /// is the run's name when the text gives none.
+    /// is the run's name when the text gives none. Whether the files that it names are there is not asked.
     ///
     /// # Errors
     /// As [`Run::load`].
     pub fn parse(text: &str, origin: &str, folder: &Path, name: &str, overrides: &[String]) -> Result<Run> {
-        let mut doc = Located::parse(text).map_err(|e| Error::Config(format!("{origin}: {e}")))?;
-        if !doc.value.is_object() {
-            return Err(Error::Config(format!("{origin}:1: a mapping of settings is expected, such as `seed: 7`")));
-        }
-        for field in PATHS {
-            if let Some(Value::String(s)) = lookup(&mut doc.value, field)
-                && !s.is_empty()
-            {
-                *s = absolute(&folder.join(&*s));
-            }
-        }
-        let mut problems = Vec::new();
-        let mut from_override = Vec::new();
-        for text in overrides {
-            match apply(&mut doc.value, text) {
-                Ok(field) => from_override.push(field),
-                Err(message) => problems.push(Problem { field: format!("--set {text}"), message }),
-            }
-        }
-        for field in PATHS {
-            if let Some(Value::String(s)) = lookup(&mut doc.value, field)
-                && !s.is_empty()
-            {
-                *s = absolute(Path::new(s.as_str()));
-            }
-        }
-        if doc.value.get("name").is_none_or(|n| n == "") {
-            doc.value["name"] = name.into();
-        }
-        let run = deserialise(doc.value.clone(), &mut problems);
-        problems.extend(validate::check(&run));
-        if problems.is_empty() {
-            return Ok(run);
-        }
-        let lines: Vec<String> = problems
-            .iter()
-            .map(|p| {
-                let set = from_override.iter().any(|f| p.field == *f || p.field.starts_with(&format!("{f}.")));
-                match doc.line(&p.field).filter(|_| !set && !p.field.starts_with("--set")) {
-                    Some(line) => format!("{origin}:{line}: {}: {}", p.field, p.message),
-                    None if set => format!("--set: {}: {}", p.field, p.message),
-                    None => format!("{origin}: {}: {}", p.field, p.message),
-                }
-            })
-            .collect();
-        Err(Error::Config(lines.join("\n")))
+        read(text, origin, folder, name, overrides, &|_| Vec::new())
     }
 
     /// The resolved configuration as YAML: every field, so that a run's folder says what was run.
@@ -90,6 +45,74 @@ impl Run {
     /// When it cannot be written down; a defect.
     pub fn to_yaml(&self) -> Result<String> {
         serde_saphyr::to_string(self).map_err(|e| Error::Failed(format!("cannot write the configuration: {e}")))
+    }
+}
+
+/// [`Run::parse`], with `more` checks of what has passed all others.
+fn read(
+    text: &str,
+    origin: &str,
+    folder: &Path,
+    name: &str,
+    overrides: &[String],
+    more: &dyn Fn(&Run) -> Vec<Problem>,
+) -> Result<Run> {
+    let mut doc = Located::parse(text).map_err(|e| Error::Config(format!("{origin}: {e}")))?;
+    if !doc.value.is_object() {
+        return Err(Error::Config(format!("{origin}:1: a mapping of settings is expected, such as `seed: 7`")));
+    }
+    add_course(&mut doc.value);
+    resolve(&mut doc.value, folder);
+    let mut problems = Vec::new();
+    let mut from_override = Vec::new();
+    for text in overrides {
+        match apply(&mut doc.value, text) {
+            Ok(field) => from_override.push(field),
+            Err(message) => problems.push(Problem { field: format!("--set {text}"), message }),
+        }
+    }
+    resolve(&mut doc.value, Path::new(""));
+    if doc.value.get("name").is_none_or(|n| n == "") {
+        doc.value["name"] = name.into();
+    }
+    let run = deserialise(doc.value.clone(), &mut problems);
+    problems.extend(validate::check(&run));
+    if problems.is_empty() {
+        problems = more(&run);
+    }
+    if problems.is_empty() {
+        return Ok(run);
+    }
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|p| {
+            let set = from_override.iter().any(|f| p.field == *f || p.field.starts_with(&format!("{f}.")));
+            match doc.line(&p.field).filter(|_| !set && !p.field.starts_with("--set")) {
+                Some(line) => format!("{origin}:{line}: {}: {}", p.field, p.message),
+                None if set => format!("--set: {}: {}", p.field, p.message),
+                None => format!("{origin}: {}: {}", p.field, p.message),
+            }
+        })
+        .collect();
+    Err(Error::Config(lines.join("\n")))
+}
+
+/// A document that names no course means the `course.yaml` beside it.
+fn add_course(document: &mut Value) {
+    let data = document.as_object_mut().map(|fields| fields.entry("data").or_insert(Value::Object(Map::new())));
+    if let Some(Value::Object(data)) = data {
+        data.entry("course").or_insert("course.yaml".into());
+    }
+}
+
+/// Makes the paths in a document absolute.
+fn resolve(document: &mut Value, folder: &Path) {
+    for field in PATHS {
+        if let Some(Value::String(path)) = lookup(document, field)
+            && !path.is_empty()
+        {
+            *path = absolute(&folder.join(&*path));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// Projections of a decoder layer that can have an adapter.
-const PROJECTIONS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+pub(crate) const PROJECTIONS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 /// Which projections get an adapter, and how large.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,16 +19,27 @@ pub struct LoraConfig {
     /// Names of projections. Default: all of `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj`,
     /// `down_proj`.
     pub targets: Vec<String>,
+    /// Rank-stabilised: multiply by `alpha / √rank` instead (<https://arxiv.org/abs/2312.03732>). Default false.
+    pub rank_stabilised: bool,
+    /// DoRA: the length of each row of the weight is a parameter of its own, and the update turns the row
+    /// (<https://arxiv.org/abs/2402.09353>). Slower, as the rows' lengths are computed in each pass. Default false.
+    pub dora: bool,
 }
 
 impl Default for LoraConfig {
     fn default() -> Self {
         let targets = PROJECTIONS.map(String::from).to_vec();
-        LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets }
+        LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets, rank_stabilised: false, dora: false }
     }
 }
 
 impl LoraConfig {
+    /// What the update is multiplied by.
+    pub fn scale(&self) -> f64 {
+        let rank = self.rank as f64;
+        self.alpha / if self.rank_stabilised { rank.sqrt() } else { rank }
+    }
+
     /// Whether the settings make sense.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     at_least("dapo", "updates", run.dapo.updates as u64, 1);
     at_least("evaluate", "horizon", run.evaluate.horizon as u64, 1);
     at_least("evaluate", "max_new_tokens", run.evaluate.max_new_tokens as u64, 8);
+    at_least("evaluate", "resamples", run.evaluate.resamples as u64, 100);
     at_least("sandbox", "memory_mb", run.sandbox.memory_mb as u64, 64);
     at_least("sandbox", "timeout_ms", run.sandbox.timeout_ms, 1);
     for message in run.data.synthetic.problems() {
@@ -60,6 +61,9 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     if run.dialogue.reserve_tokens >= run.dialogue.max_tokens {
         found.push(problem("dialogue", "reserve_tokens", "less than `max_tokens` is expected"));
     }
+    if run.dialogue.stop.iter().any(String::is_empty) {
+        found.push(problem("dialogue", "stop", "texts are expected; the empty one would end every turn at once"));
+    }
     if run.data.source == Source::Native && run.data.traces.is_none() {
         found.push(problem("data", "traces", "`source: native` needs a JSON-lines file: `traces: logs.jsonl`"));
     }
@@ -73,6 +77,9 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     share("data.split", "held_out_students", run.data.split.held_out_students, true);
     share("data.split", "held_out_problems", run.data.split.held_out_problems, true);
     share("dapo", "clip_low", run.dapo.clip_low, true);
+    share("dapo.keep", "low", run.dapo.keep.low, false);
+    share("dapo.keep", "high", run.dapo.keep.high, false);
+    share("evaluate", "confidence", run.evaluate.confidence, true);
     let mut not_negative = |section: &str, key: &str, value: f64| {
         if !(value >= 0.0 && value.is_finite()) {
             found.push(problem(section, key, format!("zero or more is expected, found {value}")));
@@ -81,6 +88,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     not_negative("dpo", "sft_weight", run.dpo.sft_weight);
     not_negative("dapo", "clip_high", run.dapo.clip_high);
     not_negative("dapo", "overlong_weight", run.dapo.overlong_weight);
+    not_negative("dapo", "kl_weight", run.dapo.kl_weight);
     if !(run.dpo.beta > 0.0 && run.dpo.beta.is_finite()) {
         found.push(problem("dpo", "beta", format!("more than 0 is expected, found {}", run.dpo.beta)));
     }
@@ -88,12 +96,22 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
         let value = run.dpo.label_smoothing;
         found.push(problem("dpo", "label_smoothing", format!("0 up to but not 0.5 is expected, found {value}")));
     }
+    if run.dpo.label_smoothing != 0.0 && !run.dpo.loss.smooths_labels() {
+        let name = run.dpo.loss.as_str();
+        found.push(problem("dpo", "label_smoothing", format!("0 is expected: `loss: {name}` has no such term")));
+    }
+    if !run.dpo.gamma.is_finite() {
+        found.push(problem("dpo", "gamma", format!("a finite number is expected, found {}", run.dpo.gamma)));
+    }
     if run.dapo.sampling.temperature == 0.0 {
         found.push(problem(
             "dapo.sampling",
             "temperature",
             "more than 0 is expected: greedy rollouts of a group are equal",
         ));
+    }
+    if run.dapo.keep.low > run.dapo.keep.high {
+        found.push(problem("dapo.keep", "low", format!("at most `high` ({}) is expected", run.dapo.keep.high)));
     }
     if !(0.0..=100.0).contains(&run.data.filters.min_final_grade) {
         found.push(problem("data.filters", "min_final_grade", "a grade from 0 to 100 is expected"));
@@ -112,10 +130,46 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     }
     checked("dapo.sampling", run.dapo.sampling.check(), &mut found);
     checked("evaluate.sampling", run.evaluate.sampling.check(), &mut found);
+    if run.model.adapter.is_some() && run.model.lora.is_some() {
+        found.push(problem(
+            "model",
+            "adapter",
+            "either `adapter` or `lora` is expected: the folder says what its adapters are",
+        ));
+    }
+    if run.model.adapter.is_some() && run.model.path.is_none() {
+        found.push(problem("model", "adapter", "adapters belong to a pretrained model: `path` is expected too"));
+    }
     if let Some(lora) = &run.model.lora {
         checked("model", lora.check(), &mut found);
     }
     found
+}
+
+/// The files that a run reads and that are not there.
+pub(super) fn files(run: &Run) -> Vec<Problem> {
+    let traces = run.data.traces.as_deref().filter(|_| run.data.source == Source::Native);
+    let named = [
+        ("data", "course", Some(run.data.course.as_path()), "a course is expected: a YAML file or a folder"),
+        ("data", "traces", traces, "submission logs are expected: a JSON-lines file"),
+        (
+            "tokenizer",
+            "path",
+            run.tokenizer.path.as_deref(),
+            "a tokenizer.json is expected, or a folder that holds one",
+        ),
+        (
+            "model",
+            "path",
+            run.model.path.as_deref(),
+            "a model's folder is expected, as transformers' save_pretrained writes it",
+        ),
+    ];
+    let missing = named.into_iter().filter_map(|(section, key, path, expected)| {
+        let path = path.filter(|path| !path.exists())?;
+        Some(problem(section, key, format!("{} does not exist; {expected}", path.display())))
+    });
+    missing.collect()
 }
 
 /// Adds what a room says of its own settings; its message begins with the field's name.

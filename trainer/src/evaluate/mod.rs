@@ -1,26 +1,37 @@
 //! Rollouts beside real students: what a policy does from points in held-out trajectories, and the tables of it.
 //!
-//! Protocol: from each start (after 1, 2, … real submissions of a held-out trajectory) a policy makes up to `horizon`
-//! submissions, each answered by the grader; step s stands beside the student's own s-th next submission. Reported are
-//! the published coverage and grade proximity, and the joint grade proximity, in which a learner that has stopped keeps
-//! its grade, so that nobody improves by dropping out (`novice_rewards::metrics`).
+//! From each start (after 1, 2, … real submissions of a held-out trajectory) a policy makes up to `horizon` submissions, each answered by
+//! the grader; step s stands beside the student's own s-th next submission. What is counted of a rollout is a tally
+//! (`novice_rewards::metrics::tally`); every number of the tables is a function of the sum of tallies, with an interval over students.
 //!
-//! Does not give intervals, and does not compare the programs' text.
+//! | room | job |
+//! |---|---|
+//! | `policy` | a model, or a script, from every start |
+//! | `scripted` | baselines and exploits without a model |
+//! | `results` | tallies to numbers: intervals, differences to a reference, corrected p-values |
+//! | `table` | numbers to Markdown, CSV, LaTeX |
+//! | `audit` | scripts through a reward |
 
+mod audit;
 mod policy;
+mod results;
+mod scripted;
 mod table;
 
-pub use policy::Policy;
-pub use table::{Row, Table};
+pub use audit::{AuditLine, Played, RewardAudit, audit};
+pub use policy::{Policy, half};
+pub use results::{Line, Results};
+pub use scripted::{Script, Stage};
 
-use crate::config::{Run, WeightedReward};
+use crate::config::Run;
 use crate::error::Result;
 use crate::random;
-use crate::rollout::{Rollout, beside, score};
+use crate::rollout::{Beside, Rollout};
 use crate::traces::{HeldOut, Trajectory};
 use crate::workshop::Workshop;
-use novice_rewards::metrics::{joint, published};
-use novice_rewards::{RewardInput, RewardName, StepView};
+use novice_rewards::metrics::diversity::Memory;
+use novice_rewards::metrics::tally::Tally;
+use std::collections::BTreeMap;
 
 /// A point in a held-out trajectory: the policy takes over after `position` real submissions.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +44,13 @@ pub struct Point<'a> {
     pub position: usize,
 }
 
+impl<'a> Point<'a> {
+    /// The point as rewards see it, without a limit of tokens.
+    pub fn beside(&self, turns: usize) -> Beside<'a> {
+        Beside { trajectory: self.trajectory, position: self.position, turns, max_new_tokens: 0 }
+    }
+}
+
 /// One rollout of one policy from one start.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {
@@ -40,8 +58,6 @@ pub struct Record<'a> {
     pub point: Point<'a>,
     /// What the policy did.
     pub rollout: Rollout,
-    /// The trajectory reward of it, 0..=1.
-    pub closeness: f64,
 }
 
 /// The starts of an evaluation, in a fixed order.
@@ -78,86 +94,37 @@ pub fn roll_out<'a>(
     points: &[Point<'a>],
     progress: &dyn Fn(usize),
 ) -> Result<Vec<Record<'a>>> {
-    let horizon = workshop.run.evaluate.horizon;
-    let by_closeness = [WeightedReward { name: RewardName::Trajectory, weight: 1.0 }];
     let mut records = Vec::with_capacity(points.len());
     for batch in points.chunks(policy::BATCH) {
-        for (&point, rollout) in batch.iter().zip(policy.run(workshop, batch)?) {
-            let closeness = score(point.trajectory, point.position, &rollout, &by_closeness, horizon, 0).total;
-            records.push(Record { point, rollout, closeness });
-        }
+        let rollouts = policy.run(workshop, batch)?;
+        records.extend(batch.iter().zip(rollouts).map(|(&point, rollout)| Record { point, rollout }));
         progress(records.len());
     }
     Ok(records)
 }
 
-/// The row of a policy over the records of one cell of the split.
-pub fn summarise(policy: &str, cell: &str, records: &[Record], horizon: usize) -> Row {
+/// The tallies of a policy in one cell of the split, one a student, in the order of their ids.
+pub fn tallies<'a>(records: &[Record<'a>], cell: &str, horizon: usize, memory: &Memory) -> BTreeMap<&'a str, Tally> {
     let records: Vec<&Record> = records.iter().filter(|r| r.point.cell == cell).collect();
-    let mut rows = Vec::new();
-    let mut grades: Vec<(f64, Vec<f64>, Vec<f64>)> = Vec::new();
-    let mut sums = Sums::default();
-    for record in &records {
-        let Point { trajectory: real, position, .. } = record.point;
-        for (i, student) in real.steps.iter().skip(position).take(horizon).enumerate() {
-            let turn = record.rollout.turns.get(i);
-            rows.push(published::Row {
-                step: i + 1,
-                student_code: &student.code,
-                model_code: turn.map(|t| t.program.as_deref().unwrap_or(&t.text)),
-                student_grade: student.report.grade,
-                model_grade: turn.map(|t| t.grade()),
-            });
-        }
-        sums.closeness += record.closeness;
-        grades.push(beside(real, position, &record.rollout, horizon, 0, |input| {
-            sums.observe(input);
-            let of = |views: &[StepView]| views.iter().map(|v| v.grade).collect();
-            (input.start.map_or(0.0, |s| s.grade), of(input.rollout), of(input.student))
-        }));
+    let tally = |record: &Record| {
+        let mut tally = Tally::new(horizon);
+        record.point.beside(horizon).look_at(&record.rollout, |input| tally.observe(input, memory));
+        tally
+    };
+    // Trees and flows of two programs take milliseconds; rollouts are counted on all cores.
+    let threads = crate::workshop::threads(0).min(records.len()).max(1);
+    let share = records.len().div_ceil(threads).max(1);
+    let counted: Vec<Tally> = std::thread::scope(|scope| {
+        let counting: Vec<_> = records
+            .chunks(share)
+            .map(|records| scope.spawn(move || records.iter().map(|record| tally(record)).collect::<Vec<_>>()))
+            .collect();
+        counting.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    let mut students: BTreeMap<&str, Tally> = BTreeMap::new();
+    for (record, tally) in records.iter().zip(&counted) {
+        let student = record.point.trajectory.student.as_str();
+        students.entry(student).or_insert_with(|| Tally::new(horizon)).add(tally, 1.0);
     }
-    let pairs = grades.iter();
-    let pairs: Vec<joint::Pair> =
-        pairs.map(|(start_grade, model, student)| joint::Pair { start_grade: *start_grade, model, student }).collect();
-    let by_step = joint::grade_proximity(&pairs, horizon, joint::Window::StudentSteps);
-    let known: Vec<f64> = by_step.iter().flatten().copied().collect();
-    let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
-    let n = records.len() as f64;
-    let proximity = published::grade_proximity(&rows, horizon);
-    Row {
-        policy: policy.to_string(),
-        cell: cell.to_string(),
-        rollouts: records.len(),
-        coverage: published::coverage(&rows, horizon).overall,
-        grade_proximity: proximity.overall,
-        grade_proximity_by_step: proximity.by_step,
-        joint_grade_proximity: share(known.iter().sum(), known.len() as f64),
-        closeness: share(sums.closeness, n),
-        parses: share(sums.parsing, sums.submissions),
-        copies: share(sums.copies, sums.programs),
-        solved: share(sums.solved, n),
-    }
-}
-
-/// Sums over rollouts and their submissions.
-#[derive(Default)]
-struct Sums {
-    submissions: f64,
-    parsing: f64,
-    programs: f64,
-    copies: f64,
-    closeness: f64,
-    solved: f64,
-}
-
-impl Sums {
-    fn observe(&mut self, input: &RewardInput) {
-        let (all, programs) = (input.rollout.len(), input.rollout.iter().filter(|v| v.program.is_some()).count());
-        self.submissions += all as f64;
-        self.parsing += all as f64 * joint::parsing_share(input.rollout).unwrap_or(0.0);
-        self.programs += programs as f64;
-        self.copies +=
-            programs as f64 * joint::copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
-        self.solved += f64::from(u8::from(joint::solving_turn(input.rollout).is_some()));
-    }
+    students
 }

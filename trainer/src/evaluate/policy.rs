@@ -1,11 +1,12 @@
-//! What can be rolled out: a model, or the baseline that sends the last program again.
+//! What can be rolled out: a model, a script, a real student beside another.
 
 use super::Point;
+use super::scripted::{Script, Stage};
 use crate::error::Result;
 use crate::generate::RngKey;
 use crate::model::Model;
 use crate::random;
-use crate::rollout::{End, Rollout, Turn};
+use crate::rollout::{End, Rollout};
 use crate::traces::Trajectory;
 use crate::workshop::Workshop;
 
@@ -19,16 +20,32 @@ const STREAM: u32 = 4;
 pub enum Policy<'a> {
     /// A model, with the sampling of the evaluation's settings.
     Model(&'a Model),
-    /// Sends the student's last program again, as often as it may.
-    CopyPrevious,
+    /// A script, with the students of a stage.
+    Script(Script, &'a Stage<'a>),
+    /// A real student beside another: the held-out students are divided in two halves, and each point is played by the nearest
+    /// student of the other half. What no model need do better than.
+    Real([&'a Stage<'a>; 2]),
+}
+
+/// Which half of the held-out students one belongs to.
+pub fn half(seed: u64, student: &str) -> usize {
+    usize::from(random::unit(seed, "halves", &[student]) < 0.5)
 }
 
 impl Policy<'_> {
-    /// One rollout from each point.
+    /// One rollout from each point. From a point that a policy cannot play, an empty one: uncovered, the grade kept.
     pub(super) fn run(&self, workshop: &Workshop, points: &[Point]) -> Result<Vec<Rollout>> {
+        let kept = |rollouts: Vec<Option<Rollout>>| rollouts.into_iter().map(Option::unwrap_or_default).collect();
         match self {
             Policy::Model(model) => run_model(workshop, model, points),
-            Policy::CopyPrevious => Ok(points.iter().map(|p| copy(p, workshop.run.evaluate.horizon)).collect()),
+            Policy::Script(script, stage) => Ok(kept(stage.play(*script, points, 0))),
+            Policy::Real([first, second]) => {
+                let play = |point: &Point| {
+                    let other = if half(workshop.run.seed, &point.trajectory.student) == 0 { second } else { first };
+                    other.neighbours(point, 1).into_iter().next()
+                };
+                Ok(kept(points.iter().map(play).collect()))
+            }
         }
     }
 }
@@ -50,27 +67,10 @@ fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec
     }
     // A start that does not fit into the context stays an empty rollout: uncovered, its grade kept.
     let mut rollouts = vec![Rollout { end: Some(End::OutOfTokens), ..Rollout::default() }; points.len()];
-    for (group, place) in classroom.run(&starts, 1, &|_, _| {})?.into_iter().zip(places) {
+    for (group, place) in classroom.run(&starts, 1, &|_, _| {})?.groups.into_iter().zip(places) {
         if let Some(rollout) = group.into_iter().next() {
             rollouts[place] = rollout;
         }
     }
     Ok(rollouts)
-}
-
-fn copy(point: &Point, horizon: usize) -> Rollout {
-    let Some(last) = point.trajectory.steps.get(point.position.wrapping_sub(1)) else {
-        return Rollout { end: Some(End::Malformed), ..Rollout::default() };
-    };
-    let turn = Turn {
-        tokens: Vec::new(),
-        log_probs: Vec::new(),
-        stopped: true,
-        text: last.code.clone(),
-        program: Some(last.code.clone()),
-        report: Some(last.report.clone()),
-        feedback: String::new(),
-        reply: Vec::new(),
-    };
-    Rollout { turns: vec![turn; horizon], end: Some(End::OutOfTurns) }
 }

@@ -1,151 +1,233 @@
-//! The table of an evaluation, as Markdown for people and CSV for programs.
+//! The numbers of an evaluation as tables: Markdown and LaTeX with the headlines, CSV with everything.
 
-use serde::Serialize;
+use super::results::{Line, Results};
+use novice_rewards::metrics::statistics::{Aim, STATISTICS};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// One policy on one cell of the split. Shares and proximities are in 0..=1; `None` where nothing was counted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// The policy.
-    pub policy: String,
-    /// The part of the split.
-    pub cell: String,
-    /// Rollouts.
-    pub rollouts: usize,
-    /// Published: share of the student's steps at which the policy still submitted.
-    pub coverage: Option<f64>,
-    /// Published: mean of 1 − |Δgrade|/100 over covered steps.
-    pub grade_proximity: Option<f64>,
-    /// The same by step.
-    pub grade_proximity_by_step: Vec<Option<f64>>,
-    /// Over all of the student's steps, a stopped learner keeping its grade.
-    pub joint_grade_proximity: Option<f64>,
-    /// The trajectory reward's closeness.
-    pub closeness: Option<f64>,
-    /// Share of submissions that parse.
-    pub parses: Option<f64>,
-    /// Share of programs that repeat the one before.
-    pub copies: Option<f64>,
-    /// Share of rollouts that reached full marks.
-    pub solved: Option<f64>,
+/// A p-value below this marks a difference.
+const SIGNIFICANT: f64 = 0.05;
+
+/// A wide table: a row a policy, a column a statistic.
+struct Wide<'a> {
+    split: &'a str,
+    protocol: &'a str,
+    statistics: Vec<&'static str>,
+    rows: Vec<(&'a str, usize, usize, Vec<Option<&'a Line>>)>,
 }
 
-/// Rows in the order in which they are shown.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Table {
-    /// The rows.
-    pub rows: Vec<Row>,
-}
-
-const HEADS: [&str; 10] = [
-    "policy",
-    "split",
-    "rollouts",
-    "coverage",
-    "grade proximity",
-    "joint grade proximity",
-    "closeness",
-    "parses",
-    "copies",
-    "solved",
-];
-
-impl Row {
-    /// The fields in the order of [`HEADS`], numbers as `number` writes them.
-    fn cells(&self, number: impl Fn(Option<f64>) -> String) -> [String; 10] {
-        [
-            self.policy.clone(),
-            self.cell.clone(),
-            self.rollouts.to_string(),
-            number(self.coverage),
-            number(self.grade_proximity),
-            number(self.joint_grade_proximity),
-            number(self.closeness),
-            number(self.parses),
-            number(self.copies),
-            number(self.solved),
-        ]
-    }
-}
-
-/// Three decimals, or a dash where nothing was counted.
-fn shown(value: Option<f64>) -> String {
-    value.map_or("–".to_string(), |v| format!("{v:.3}"))
-}
-
-/// A field of comma-separated values: in quotes where it holds a comma or a quote (RFC 4180).
-fn quoted(field: String) -> String {
-    if field.contains([',', '"', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
-}
-
-impl Table {
-    /// An aligned Markdown table.
-    pub fn markdown(&self) -> String {
-        let rows: Vec<[String; 10]> = self.rows.iter().map(|row| row.cells(shown)).collect();
-        let mut widths = HEADS.map(|h| h.chars().count());
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+impl Results {
+    /// The headline tables, one a split and protocol.
+    fn wide(&self) -> Vec<Wide<'_>> {
+        let mut tables: Vec<Wide> = Vec::new();
+        for line in &self.lines {
+            let there = tables.iter().any(|t| t.split == line.split && t.protocol == line.protocol);
+            if !there {
+                let named = STATISTICS
+                    .iter()
+                    .filter(|s| s.headline && super::results::protocol_name(s.protocol) == line.protocol);
+                let statistics = named.map(|s| s.name).collect();
+                tables.push(Wide { split: &line.split, protocol: line.protocol, statistics, rows: Vec::new() });
             }
         }
-        let mut text = String::new();
-        let mut line = |cells: &[String]| {
-            for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
-                let _ = if i < 2 { write!(text, "| {cell:<width$} ") } else { write!(text, "| {cell:>width$} ") };
+        for table in &mut tables {
+            let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+            for line in self.lines.iter().filter(|l| l.split == table.split && l.protocol == table.protocol) {
+                let place = *places.entry(&line.policy).or_insert_with(|| {
+                    let empty = vec![None; table.statistics.len()];
+                    table.rows.push((&line.policy, line.rollouts, line.students, empty));
+                    table.rows.len() - 1
+                });
+                let column = table.statistics.iter().position(|name| *name == line.statistic);
+                let cell = column.and_then(|at| table.rows.get_mut(place)?.3.get_mut(at));
+                if let Some(cell) = cell {
+                    *cell = Some(line);
+                }
             }
-            text.push_str("|\n");
-        };
-        line(&HEADS.map(String::from));
-        let rules: Vec<String> = (0..HEADS.len())
-            .map(|i| if i < 2 { "-".repeat(widths[i]) } else { format!("{}:", "-".repeat(widths[i] - 1)) })
-            .collect();
-        line(&rules);
-        rows.iter().for_each(|row| line(row));
+        }
+        tables
+    }
+
+    /// Aligned Markdown tables with intervals; `*` marks a difference to the reference.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        for table in self.wide() {
+            let _ = writeln!(text, "{} · {} protocol\n", table.split, table.protocol);
+            let mut cells: Vec<Vec<String>> = vec![vec!["policy".into(), "rollouts".into(), "students".into()]];
+            if let Some(head) = cells.first_mut() {
+                head.extend(table.statistics.iter().map(|name| titled(name)));
+            }
+            for (policy, rollouts, students, values) in &table.rows {
+                let mut row = vec![policy.to_string(), rollouts.to_string(), students.to_string()];
+                row.extend(values.iter().map(|line| shown(*line)));
+                cells.push(row);
+            }
+            text += &aligned(&cells);
+            text.push('\n');
+        }
+        let _ = write!(text, "{:.0} % intervals over students, {} resamples", 100.0 * self.confidence, self.resamples);
+        if let Some(reference) = &self.reference {
+            let _ = write!(text, "; * differs from {reference} (p < {SIGNIFICANT} after Holm's correction)");
+        }
+        text.push('\n');
         text
     }
 
-    /// Comma-separated values with full precision; an empty field where nothing was counted.
+    /// The same tables for LaTeX (package `booktabs`).
+    pub fn latex(&self) -> String {
+        let mut text = String::new();
+        for table in self.wide() {
+            let columns = "r".repeat(table.statistics.len() + 2);
+            let names: Vec<String> = table.statistics.iter().map(|name| escaped(&titled(name))).collect();
+            let _ = writeln!(text, "% {}, {} protocol", table.split, table.protocol);
+            let _ = writeln!(text, "\\begin{{tabular}}{{l{columns}}}\n\\toprule");
+            let _ = writeln!(text, "policy & rollouts & students & {} \\\\\n\\midrule", names.join(" & "));
+            for (policy, rollouts, students, values) in &table.rows {
+                let values: Vec<String> = values.iter().map(|line| escaped(&shown(*line))).collect();
+                let _ = writeln!(text, "{} & {rollouts} & {students} & {} \\\\", escaped(policy), values.join(" & "));
+            }
+            let _ = writeln!(text, "\\bottomrule\n\\end{{tabular}}\n");
+        }
+        text
+    }
+
+    /// Every number, a line each, with full precision; an empty field where there is none.
     pub fn csv(&self) -> String {
-        let mut text = HEADS.map(|h| h.replace(' ', "_")).join(",") + "\n";
-        for row in &self.rows {
-            let fields = row.cells(|v| v.map_or(String::new(), |v| v.to_string())).map(quoted);
+        let mut text = String::from(
+            "policy,split,protocol,statistic,aim,rollouts,students,value,low,high,difference,difference_low,difference_high,p,p_holm\n",
+        );
+        for line in &self.lines {
+            let aim = match STATISTICS.iter().find(|s| s.name == line.statistic).map(|s| s.aim) {
+                Some(Aim::High) => "high",
+                Some(Aim::Low) => "low",
+                _ => "real",
+            };
+            let mut fields =
+                vec![quoted(&line.policy), quoted(&line.split), line.protocol.into(), line.statistic.into()];
+            fields.extend([aim.into(), line.rollouts.to_string(), line.students.to_string()]);
+            let Line { value, low, high, difference, difference_low, difference_high, p, p_holm, .. } = line;
+            let numbers = [value, low, high, difference, difference_low, difference_high, p, p_holm];
+            fields.extend(numbers.map(|number| number.map_or(String::new(), |n| n.to_string())));
             text += &(fields.join(",") + "\n");
         }
         text
     }
 }
 
+/// Underlines as blanks.
+fn titled(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// Three decimals and the interval, or a dash where nothing was counted.
+fn shown(line: Option<&Line>) -> String {
+    let Some((line, value)) = line.and_then(|line| Some((line, line.value?))) else { return "–".into() };
+    let mark = if line.p_holm.is_some_and(|p| p < SIGNIFICANT) { "*" } else { "" };
+    match (line.low, line.high) {
+        (Some(low), Some(high)) => format!("{value:.3} [{low:.3}, {high:.3}]{mark}"),
+        _ => format!("{value:.3}{mark}"),
+    }
+}
+
+/// A field of comma-separated values: in quotes where it holds a comma or a quote (RFC 4180).
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.into() }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('_', "\\_").replace('%', "\\%").replace('–', "--")
+}
+
+/// A Markdown table of rows of equal length, the first of which is the head; the first column to the left, numbers to the right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ = if at == 0 { write!(text, "| {cell:<width$} ") } else { write!(text, "| {cell:>width$} ") };
+        }
+        text.push_str("|\n");
+        if index == 0 {
+            for (at, width) in widths.iter().enumerate() {
+                let rule = if at == 0 { "-".repeat(*width) } else { "-".repeat(width.saturating_sub(1)) + ":" };
+                let _ = write!(text, "| {rule} ");
+            }
+            text.push_str("|\n");
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::{Point, Record, Results};
+    use crate::config::EvaluateSettings;
+    use crate::rollout::{End, Rollout, Turn};
+    use crate::traces::testing::{report, trajectory};
+    use novice_rewards::metrics::diversity::Memory;
 
-    #[test]
-    fn tables_align_and_say_where_nothing_was_counted() {
-        let row = Row {
-            policy: "SFT".into(),
-            cell: "unseen student".into(),
-            rollouts: 12,
-            coverage: Some(0.5),
-            grade_proximity: None,
-            grade_proximity_by_step: vec![],
-            joint_grade_proximity: Some(0.25),
-            closeness: Some(1.0),
-            parses: Some(0.125),
-            copies: Some(0.0),
-            solved: Some(1.0 / 3.0),
+    /// Two students, a policy that does as they do and one that solves at once.
+    fn results() -> Results {
+        let real: Vec<_> = ["a", "b"]
+            .iter()
+            .map(|student| trajectory(student, "p", &[("x = 0", 0.0), ("x = 2", 50.0), ("x = 1", 100.0)]))
+            .collect();
+        let rollout = |steps: &[(&str, f64)]| Rollout {
+            turns: steps
+                .iter()
+                .map(|(code, grade)| Turn {
+                    tokens: vec![0; 3],
+                    log_probs: vec![],
+                    stopped: true,
+                    text: code.to_string(),
+                    program: Some(code.to_string()),
+                    report: Some(report(*grade)),
+                    feedback: String::new(),
+                    reply: vec![],
+                })
+                .collect(),
+            end: Some(End::Solved),
         };
-        let table = Table { rows: vec![row] };
-        let lines: Vec<String> = table.markdown().lines().map(String::from).collect();
-        assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|l| l.chars().count() == lines[0].chars().count()));
-        assert!(lines[2].contains("| SFT    | unseen student |       12 |    0.500 |               – |"));
-        assert_eq!(table.csv().lines().nth(1), Some("SFT,unseen student,12,0.5,,0.25,1,0.125,0,0.3333333333333333"));
+        let policy = |name: &str, steps: &[(&str, f64)]| {
+            let record = |trajectory| Record {
+                point: Point { trajectory, cell: "new student, seen problem", position: 1 },
+                rollout: rollout(steps),
+            };
+            (name.to_string(), real.iter().map(record).collect::<Vec<_>>())
+        };
+        let policies = [policy("ORACLE", &[("x = 2", 50.0), ("x = 1", 100.0)]), policy("AT_ONCE", &[("x = 1", 100.0)])];
+        let settings = EvaluateSettings { resamples: 100, horizon: 2, ..EvaluateSettings::default() };
+        Results::of(&policies, &settings, Some("ORACLE"), 7, &Memory::default())
     }
 
     #[test]
-    fn a_split_with_a_comma_in_its_name_is_one_field() {
-        assert_eq!(quoted("new student, seen problem".into()), "\"new student, seen problem\"");
-        assert_eq!(quoted("a \"b\"".into()), "\"a \"\"b\"\"\"");
-        assert_eq!(quoted("plain".into()), "plain");
+    fn tables_hold_the_numbers_worked_out_by_hand() {
+        let results = results();
+        let find = |policy: &str, statistic: &str| {
+            results.lines.iter().find(|l| l.policy == policy && l.statistic == statistic).unwrap()
+        };
+        assert_eq!(find("ORACLE", "joint_grade_proximity").value, Some(1.0));
+        // 100 100 against 50 100.
+        let at_once = find("AT_ONCE", "joint_grade_proximity");
+        assert_eq!((at_once.value, at_once.difference, at_once.students), (Some(0.75), Some(-0.25), 2));
+        assert!(at_once.p_holm >= at_once.p && find("ORACLE", "joint_grade_proximity").p.is_none());
+        assert_eq!(find("AT_ONCE", "coverage").value, Some(0.5));
+        // One program of two, each sent by both.
+        assert_eq!(find("ORACLE", "distinct").value, Some(0.5));
+        assert_eq!(find("AT_ONCE", "program_coverage").value, Some(0.5));
+        let markdown = results.markdown();
+        let corrected: Vec<&str> = markdown.lines().filter(|l| l.starts_with('|')).take(4).collect();
+        assert!(corrected.iter().all(|l| l.chars().count() == corrected[0].chars().count()), "{markdown}");
+        assert!(markdown.contains("new student, seen problem · published protocol"));
+        assert!(markdown.contains("0.750 [0.750, 0.750]"), "{markdown}");
+        let csv = results.csv();
+        assert!(
+            csv.contains("AT_ONCE,\"new student, seen problem\",corrected,joint_grade_proximity,high,2,2,0.75,"),
+            "{csv}"
+        );
+        let latex = results.latex();
+        assert!(latex.contains("\\toprule") && latex.contains("AT\\_ONCE & 2 & 2 & 0.750"), "{latex}");
     }
 }

@@ -3,7 +3,7 @@
 //! With logits `z = W h / τ` and `p = softmax(z)`, a target t has log-prob `z_t − log Σ exp z` and, for
 //! `g = ∂loss/∂log p_t`, the gradient `∂loss/∂(W h) = g · (onehot(t) − p) / τ`. So the backward pass of a chunk needs
 //! nothing that a forward pass would have kept: it computes the logits again (or for the first time) and goes straight to
-//! `∂h = dW` and `∂W = dᵀh`, with d the `[chunk, vocab]` gradient, made in place of p.
+//! `∂h = dW` and `∂W = dᵀh`, with d the `[chunk, vocab]` gradient, made in place of p, which is made in place of z.
 //!
 //! Log-softmax and everything after it is in float32; the products are in the model's kind.
 
@@ -13,6 +13,10 @@ use super::Options;
 use super::batch::{Batch, on};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::Model;
+
+/// Logits of a chunk, where the options leave it open: 64 MiB of them. With fewer rows the matrix library, which copies the
+/// weight for every product, would spend more of its time on that.
+const CHUNK_LOGITS: usize = 16 << 20;
 
 /// Log-probs and entropies, one of each a target.
 #[derive(Debug, Default)]
@@ -31,9 +35,6 @@ pub(super) struct Head<'a> {
 
 impl<'a> Head<'a> {
     pub(super) fn new(model: &'a Model, batch: &'a Batch<'a>, options: &'a Options, hidden: &Tensor) -> Result<Self> {
-        if options.chunk == 0 {
-            return Err(Error::Usage("the chunk of the LM head is 0 rows; expected at least 1".into()));
-        }
         if !(options.temperature.is_finite() && options.temperature > 0.0) {
             let message = format!("temperature is {}; log-probs need a positive number", options.temperature);
             return Err(Error::Usage(message));
@@ -41,12 +42,18 @@ impl<'a> Head<'a> {
         Ok(Head { model, batch, options, hidden: hidden.f_detach().op("head")? })
     }
 
+    /// Rows of a chunk.
+    fn rows(&self) -> usize {
+        let by_memory = CHUNK_LOGITS / self.model.config().vocab_size.max(1) as usize;
+        if self.options.chunk > 0 { self.options.chunk } else { by_memory.clamp(16, 1024) }
+    }
+
     /// Log-probs of all targets.
     pub(super) fn read(&self) -> Result<Read> {
         let all: Vec<usize> = (0..self.batch.targets()).collect();
         tch::no_grad(|| {
             let mut columns = Columns::default();
-            for chunk in all.chunks(self.options.chunk) {
+            for chunk in all.chunks(self.rows()) {
                 let (rows, ids) = self.chunk(chunk)?;
                 let _ = self.scores(&self.select(&rows)?, &ids, &mut columns)?;
             }
@@ -64,14 +71,14 @@ impl<'a> Head<'a> {
             let mut sink = WeightGradient::new(&weight)?;
             let mut hidden_grad = self.hidden.f_zeros_like().op("head gradient")?;
             let mut columns = Columns::default();
-            for chunk in kept.chunks(self.options.chunk) {
+            for chunk in kept.chunks(self.rows()) {
                 let (rows, ids) = self.chunk(chunk)?;
                 let hidden = self.select(&rows)?;
                 let slope: Vec<f32> = chunk.iter().map(|&i| slopes[i]).collect();
                 let slope = on(self.hidden.device(), &slope)?;
-                let log_softmax = self.scores(&hidden, &ids, &mut columns)?;
+                let scores = self.scores(&hidden, &ids, &mut columns)?;
                 let through = || {
-                    let d = self.slope_of_logits(log_softmax, &ids, &slope)?;
+                    let d = self.slope_of_logits(scores, &ids, &slope)?;
                     let _ = hidden_grad.f_index_add_(0, &rows, &d.f_mm(&weight)?)?;
                     sink.add(&d, &hidden)
                 };
@@ -93,31 +100,46 @@ impl<'a> Head<'a> {
         self.hidden.f_index_select(0, rows).op("head")
     }
 
-    /// Log-softmax `[C, V]` f32 of one chunk; its log-probs and entropies go to `columns`.
-    fn scores(&self, hidden: &Tensor, ids: &Tensor, columns: &mut Columns) -> Result<Tensor> {
-        let mut logits = self.model.logits(hidden)?;
+    /// One chunk's log-probs and entropies go to `columns`; what is left are its probabilities, in the memory of its logits.
+    fn scores(&self, hidden: &Tensor, ids: &Tensor, columns: &mut Columns) -> Result<Scores> {
+        let logits = self.model.logits(hidden)?;
         let mut scores = || {
+            let mut x = logits.f_to_kind(Kind::Float)?;
             if self.options.temperature != 1.0 {
-                logits = logits.f_to_kind(Kind::Float)?.f_mul_scalar_(1.0 / self.options.temperature)?;
+                let _ = x.f_mul_scalar_(1.0 / self.options.temperature)?;
             }
-            let log_softmax = logits.f_log_softmax(-1, Kind::Float)?;
-            columns.log_probs.push(log_softmax.f_gather(1, ids, false)?.f_squeeze_dim(1)?);
-            if self.options.entropies {
-                let p = log_softmax.f_exp()?;
-                let entropy = p.f_mul(&log_softmax)?.f_sum_dim_intlist(-1, false, Kind::Float)?.f_neg()?;
-                columns.entropies.push(entropy);
+            // x is relative to the largest logit of its row from here on: Σ eˣ is between 1 and the vocabulary's size.
+            let _ = x.f_sub_(&x.f_amax([-1i64].as_slice(), true)?)?;
+            let target = x.f_gather(1, ids, false)?;
+            let weighted = match self.options.entropies {
+                true => Some(x.f_exp()?.f_mul_(&x)?.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?),
+                false => None,
+            };
+            let exp = x.f_exp_()?;
+            let sum = exp.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?;
+            let log_sum = sum.f_log()?;
+            columns.log_probs.push(target.f_sub(&log_sum)?.f_squeeze_dim(1)?);
+            if let Some(weighted) = weighted {
+                columns.entropies.push(log_sum.f_sub(&weighted.f_div(&sum)?)?.f_squeeze_dim(1)?);
             }
-            Ok::<Tensor, TchError>(log_softmax)
+            Ok::<Scores, TchError>(Scores { exp, sum })
         };
         scores().op("log_softmax")
     }
 
-    /// `slope · (onehot(id) − p) / τ` in the model's kind, in place of the log-softmax.
-    fn slope_of_logits(&self, mut log_softmax: Tensor, ids: &Tensor, slope: &Tensor) -> Result<Tensor, TchError> {
+    /// `slope · (onehot(id) − p) / τ` in the model's kind, in place of the probabilities.
+    fn slope_of_logits(&self, scores: Scores, ids: &Tensor, slope: &Tensor) -> Result<Tensor, TchError> {
+        let Scores { mut exp, sum } = scores;
         let slope = slope.f_mul_scalar(1.0 / self.options.temperature)?.f_unsqueeze(1)?;
-        let mut d = log_softmax.f_exp_()?.f_mul_(&slope.f_neg()?)?;
+        let mut d = exp.f_mul_(&slope.f_neg()?.f_div(&sum)?)?;
         d.f_scatter_add_(1, ids, &slope)?.f_to_kind(self.model.dtype())
     }
+}
+
+/// The softmax of a chunk before its division: `eˣ` `[C, V]` f32 and its sums `[C, 1]`.
+struct Scores {
+    exp: Tensor,
+    sum: Tensor,
 }
 
 /// Log-probs and entropies chunk by chunk; they leave the device once, at the end.

@@ -20,7 +20,7 @@ mod pack;
 mod pass;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use pack::pack;
 pub use pass::{Slopes, backward, backward_weighted, log_probs};
@@ -28,7 +28,8 @@ pub use pass::{Slopes, backward, backward_weighted, log_probs};
 /// How a pass is computed. None of it changes the result beyond rounding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Target rows that go through the LM head at once. Memory: about `2 · chunk · vocab_size · 4` bytes.
+    /// Target rows that go through the LM head at once. Memory: about `chunk · vocab_size · 4` bytes, twice that with
+    /// entropies. 0, the default: as many as make 64 MiB.
     pub chunk: usize,
     /// Logits are divided by it before the softmax. 1 is the model's own distribution.
     pub temperature: f64,
@@ -43,7 +44,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { chunk: 256, temperature: 1.0, attention: AttentionKind::Cut, entropies: false, recompute: false }
+        Options { chunk: 0, temperature: 1.0, attention: AttentionKind::Cut, entropies: false, recompute: false }
     }
 }
 

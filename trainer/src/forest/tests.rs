@@ -17,7 +17,7 @@ const VOCAB: u32 = 96;
 
 /// Log-probs of a tree's edges as a tensor with a graph: every path from the root to a leaf is a row of its own, run
 /// alone with causal attention and a full log-softmax. An edge in several rows is read from the first.
-fn rows(model: &Model, tree: &FlatTree, temperature: f64) -> Tensor {
+pub(crate) fn rows(model: &Model, tree: &FlatTree, temperature: f64) -> Tensor {
     let is_leaf = |s: usize| tree.segments.iter().all(|other| other.parent != Some(s));
     let mut read: HashMap<usize, Tensor> = HashMap::new();
     for leaf in (0..tree.segments.len()).filter(|&s| is_leaf(s)) {
@@ -42,27 +42,27 @@ fn rows(model: &Model, tree: &FlatTree, temperature: f64) -> Tensor {
     Tensor::stack(&edges, 0)
 }
 
-fn zero_gradients(model: &Model) {
+pub(crate) fn zero_gradients(model: &Model) {
     for mut parameter in model.trainable() {
         parameter.tensor.zero_grad();
     }
 }
 
 /// Gradients of all trainable parameters, zeros where there is none; zeroed afterwards.
-fn gradients(model: &Model) -> Vec<(String, Tensor)> {
+pub(crate) fn gradients(model: &Model) -> Vec<(String, Tensor)> {
     let copy = |t: &Tensor| if t.grad().defined() { t.grad().copy() } else { t.zeros_like() };
     let all = model.trainable().into_iter().map(|p| (p.name, copy(&p.tensor))).collect();
     zero_gradients(model);
     all
 }
 
-fn assert_close(what: &str, have: &Tensor, want: &Tensor, tolerance: f64) {
+pub(crate) fn assert_close(what: &str, have: &Tensor, want: &Tensor, tolerance: f64) {
     let scale = want.abs().max().double_value(&[]).max(1.0);
     let apart = (have - want).abs().max().double_value(&[]);
     assert!(apart <= tolerance * scale, "{what}: {apart:e} apart, largest value {scale}");
 }
 
-fn assert_gradients(have: &[(String, Tensor)], want: &[(String, Tensor)], tolerance: f64) {
+pub(crate) fn assert_gradients(have: &[(String, Tensor)], want: &[(String, Tensor)], tolerance: f64) {
     assert_eq!(have.len(), want.len());
     for ((name, have), (_, want)) in have.iter().zip(want) {
         assert_close(name, have, want, tolerance);
@@ -70,9 +70,9 @@ fn assert_gradients(have: &[(String, Tensor)], want: &[(String, Tensor)], tolera
 }
 
 /// Segments as (pick of the parent, tokens), targets as (pick of the segment, start, length).
-type Plan = (Vec<(usize, Vec<u32>)>, Vec<(usize, usize, usize)>);
+pub(crate) type Plan = (Vec<(usize, Vec<u32>)>, Vec<(usize, usize, usize)>);
 
-fn plant((segments, spans): &Plan) -> TokenTree {
+pub(crate) fn plant((segments, spans): &Plan) -> TokenTree {
     let mut tree = TokenTree::default();
     for (i, (parent, tokens)) in segments.iter().enumerate() {
         tree.push((i > 0).then(|| SegmentId(parent % i)), tokens).unwrap();
@@ -88,13 +88,13 @@ fn plant((segments, spans): &Plan) -> TokenTree {
     tree
 }
 
-fn plan() -> impl Strategy<Value = Plan> {
+pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     let segment = (any::<usize>(), prop::collection::vec(0..VOCAB, 1..9));
     let span = (any::<usize>(), any::<usize>(), 1usize..9);
     (prop::collection::vec(segment, 1..8), prop::collection::vec(span, 1..6))
 }
 
-fn model(kind: usize, lora: bool) -> Model {
+pub(crate) fn model(kind: usize, lora: bool) -> Model {
     let config = match kind {
         0 => tiny("qwen3", json!({"tie_word_embeddings": true})),
         1 => tiny("qwen2", json!({})),
@@ -102,7 +102,9 @@ fn model(kind: usize, lora: bool) -> Model {
     };
     let mut model = Model::init(config, kind as u64, Kind::Float, CPU).unwrap();
     if lora {
-        model.add_lora(&LoraConfig { rank: 2, alpha: 4.0, ..LoraConfig::default() }, 1).unwrap();
+        // One family has DoRA, so that its gradient is tested too.
+        let lora = LoraConfig { rank: 2, alpha: 4.0, dora: kind == 1, ..LoraConfig::default() };
+        model.add_lora(&lora, 1).unwrap();
         for parameter in model.trainable().iter().filter(|p| p.name.contains("lora_B")) {
             let count = parameter.tensor.numel() as i64;
             let ramp = (Tensor::arange(count, (Kind::Float, CPU)) * 0.7).sin() * 0.1;
@@ -296,7 +298,6 @@ fn wrong_input_is_refused_with_what_to_do() {
     let read = |tree: &FlatTree, options: Options| super::log_probs(&model, &[tree], &options).unwrap_err().to_string();
     insta::assert_snapshot!(read(&tree, options()), @"tree 0: token 96 is outside the model's vocabulary of 96; tokenizer and model do not belong together");
     insta::assert_snapshot!(read(&FlatTree::default(), options()), @"a forest pass needs at least one token");
-    insta::assert_snapshot!(read(&good, Options { chunk: 0, ..options() }), @"the chunk of the LM head is 0 rows; expected at least 1");
     insta::assert_snapshot!(read(&good, Options { temperature: 0.0, ..options() }), @"temperature is 0; log-probs need a positive number");
     let mut cut = good.clone();
     cut.positions.pop();

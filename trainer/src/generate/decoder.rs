@@ -9,10 +9,12 @@ use tch::{Device, Tensor};
 
 use super::cache::{Cache, Chain};
 use super::pass::{Item, Pass};
+use super::stop::StopText;
 use super::store::Layout;
 use super::turn::Active;
 use crate::error::{Error, Result, TensorResult};
 use crate::model::Model;
+use crate::tokens::Tokenizer;
 
 /// A sequence of a [`Decoder`]. Never used again after it was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +36,7 @@ pub struct Decoder<'m> {
     /// Turns that are being decoded.
     pub(super) active: Vec<Active>,
     pub(super) turns_begun: usize,
+    pub(super) stop_text: Option<StopText<'m>>,
 }
 
 impl<'m> Decoder<'m> {
@@ -53,13 +56,27 @@ impl<'m> Decoder<'m> {
             head_dim: size(c.head_dim),
         };
         let cache = Cache::new(layout, model.dtype(), model.device(), on_host);
-        Decoder { model, cache, slots: Vec::new(), feed_budget: 4096, active: Vec::new(), turns_begun: 0 }
+        Decoder {
+            model,
+            cache,
+            slots: Vec::new(),
+            feed_budget: 4096,
+            active: Vec::new(),
+            turns_begun: 0,
+            stop_text: None,
+        }
     }
 
     /// Sets how many tokens at most go through one forward pass of [`Decoder::feed`]: it bounds memory and changes no
     /// result. Default 4096.
     pub fn with_feed_budget(mut self, tokens: usize) -> Decoder<'m> {
         self.feed_budget = tokens.max(1);
+        self
+    }
+
+    /// Makes every turn end with the token that completes one of `texts`, too.
+    pub fn with_stop_text(mut self, tokenizer: &'m Tokenizer, texts: &[String]) -> Decoder<'m> {
+        self.stop_text = StopText::new(tokenizer, texts);
         self
     }
 

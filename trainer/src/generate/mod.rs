@@ -9,10 +9,11 @@
 //! |---|---|
 //! | `decoder` | slots: open, fork, close, feed |
 //! | `turn` | decoding of turns: begin, step, decode |
+//! | `stop` | texts that end a turn |
 //! | `sampler`, `rng` | one token from a row of logits |
 //! | `cache`, `store`, `device` | keys and values, and who shares them |
 //! | `pass`, `kernel` | attention over the cache |
-//! | `lanes`, `numbers`, `parallel` | fast loops over plain slices, on libtorch's threads |
+//! | `lanes`, `numbers` | fast loops over plain slices |
 
 mod cache;
 mod decoder;
@@ -20,10 +21,10 @@ mod device;
 mod kernel;
 mod lanes;
 mod numbers;
-mod parallel;
 mod pass;
 mod rng;
 mod sampler;
+mod stop;
 mod store;
 mod turn;
 

@@ -1,5 +1,6 @@
 //! The decoder against plain forward passes over whole sequences.
 
+use proptest::prelude::*;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
@@ -8,7 +9,8 @@ use crate::config::Sampling;
 use crate::forest;
 use crate::model::testing::tiny;
 use crate::model::{Causal, Model};
-use crate::tokens::{Span, TokenTree};
+use crate::testing::in_own_process;
+use crate::tokens::{Span, TokenTree, Tokenizer};
 
 /// Tolerance of log-probs in float32: what another order of summation makes.
 const CLOSE: f32 = 1e-4;
@@ -257,6 +259,68 @@ fn stop_tokens_budgets_and_the_order_of_endings() {
 }
 
 #[test]
+fn a_stop_text_ends_a_turn_with_the_token_that_completes_it() {
+    let tokenizer = Tokenizer::train(["def total(numbers):\n    return sum(numbers)\n"; 5], 300).unwrap();
+    let config = tiny("qwen3", json!({"vocab_size": tokenizer.vocab_size()}));
+    let model = Model::init(config, 3, Kind::Float, Device::Cpu).unwrap();
+    let tokens = prompt(10, 7);
+    let free = alone(&model, &tokens, 40, 0, &SAMPLING);
+    // What some token in the middle writes, and where it first stands.
+    let text = free.tokens[10..].iter().map(|&t| tokenizer.decode(&[t]).unwrap()).find(|t| t.is_ascii()).unwrap();
+    let written = |n: usize| tokenizer.decode(&free.tokens[..n]).unwrap();
+    let place = (1..=40).find(|&n| written(n).contains(&text)).unwrap();
+    let texts = ["no such text".to_string(), text];
+    let mut decoder = Decoder::new(&model).with_stop_text(&tokenizer, &texts);
+    let slot = decoder.open();
+    decoder.feed(&[(slot, &tokens)]).unwrap();
+    let drawn = decode(&mut decoder, &[turn(slot, 40, 0)], &SAMPLING).remove(0);
+    assert_eq!(drawn.tokens, free.tokens[..place]);
+    assert!(drawn.complete() && drawn.stopped_by_text && !drawn.stopped && !free.complete());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Groups of learners over several turns with feedback in between: what was recorded is what a forest pass over the
+    /// finished tree computes.
+    #[test]
+    fn recorded_log_probs_are_recomputed_whatever_the_shape(
+        kind in 0usize..3, prompt in prop::collection::vec(0u32..96, 1..60), samples in 1usize..5,
+        turns in prop::collection::vec((1usize..12, prop::collection::vec(0u32..96, 1..20)), 1..4),
+        temperature in 0.3f64..2.0, top_p in prop::sample::select(vec![1.0, 0.8]), top_k in prop::sample::select(vec![0usize, 7]),
+        budget in 1usize..80, seed in any::<u64>(),
+    ) {
+        let model = models().remove(kind);
+        let sampling = Sampling { temperature, top_p, top_k, min_p: 0.0 };
+        let mut decoder = Decoder::new(&model).with_feed_budget(budget);
+        let trunk = decoder.open();
+        decoder.feed(&[(trunk, &prompt)]).unwrap();
+        let slots: Vec<SlotId> = (0..samples).map(|_| decoder.fork(trunk, prompt.len()).unwrap()).collect();
+        let mut tree = TokenTree::default();
+        let root = tree.push(None, &prompt).unwrap();
+        let mut ends = vec![root; samples];
+        let mut recorded = Vec::new();
+        for (number, (length, feedback)) in turns.iter().enumerate() {
+            let key = |sample: usize| RngKey { seed, sample: sample as u32, turn: number as u32, ..RngKey::default() };
+            // Not all are equally long.
+            let requests: Vec<Turn<'_>> = slots.iter().enumerate()
+                .map(|(i, &slot)| Turn { slot, max_new_tokens: length + i, stop: &[], key: key(i) }).collect();
+            for (i, drawn) in decode(&mut decoder, &requests, &sampling).into_iter().enumerate() {
+                let segment = tree.push(Some(ends[i]), &drawn.tokens).unwrap();
+                tree.target(Span { segment, start: 0, len: drawn.tokens.len() }).unwrap();
+                ends[i] = tree.push(Some(segment), feedback).unwrap();
+                recorded.extend(drawn.log_probs);
+            }
+            let items: Vec<(SlotId, &[u32])> = slots.iter().map(|&s| (s, feedback.as_slice())).collect();
+            decoder.feed(&items).unwrap();
+        }
+        let options = forest::Options { temperature, ..forest::Options::default() };
+        let read = forest::log_probs(&model, &[&tree.flatten()], &options).unwrap();
+        assert_close(&recorded, &read[0].log_probs, 2.0 * CLOSE);
+    }
+}
+
+#[test]
 fn keys_make_the_draws_and_nothing_else_does() {
     let model = models().remove(0);
     let tokens = prompt(10, 7);
@@ -337,21 +401,22 @@ fn what_cannot_be_done_is_refused() {
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let model = models().remove(0);
-    let prompts: Vec<Vec<u32>> = (0..6).map(|i| prompt(5 + 11 * i, i)).collect();
-    let run = |threads| {
-        tch::set_num_threads(threads);
-        let mut decoder = Decoder::new(&model);
-        let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
-        let items: Vec<(SlotId, &[u32])> = slots.iter().zip(&prompts).map(|(&s, p)| (s, p.as_slice())).collect();
-        decoder.feed(&items).unwrap();
-        let turns: Vec<Turn<'_>> = slots.iter().enumerate().map(|(i, &s)| turn(s, 10, i as u64)).collect();
-        decode(&mut decoder, &turns, &SAMPLING)
-    };
-    let (one, three) = (run(1), run(3));
-    tch::set_num_threads(1);
-    for (a, b) in one.iter().zip(&three) {
-        assert_eq!(a.tokens, b.tokens);
-        assert_close(&a.log_probs, &b.log_probs, CLOSE);
-    }
+    in_own_process(module_path!(), "the_number_of_threads_changes_nothing", || {
+        let model = models().remove(0);
+        let prompts: Vec<Vec<u32>> = (0..6).map(|i| prompt(5 + 11 * i, i)).collect();
+        let run = |threads| {
+            tch::set_num_threads(threads);
+            let mut decoder = Decoder::new(&model);
+            let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
+            let items: Vec<(SlotId, &[u32])> = slots.iter().zip(&prompts).map(|(&s, p)| (s, p.as_slice())).collect();
+            decoder.feed(&items).unwrap();
+            let turns: Vec<Turn<'_>> = slots.iter().enumerate().map(|(i, &s)| turn(s, 10, i as u64)).collect();
+            decode(&mut decoder, &turns, &SAMPLING)
+        };
+        let (one, three) = (run(1), run(3));
+        for (a, b) in one.iter().zip(&three) {
+            assert_eq!(a.tokens, b.tokens);
+            assert_close(&a.log_probs, &b.log_probs, CLOSE);
+        }
+    });
 }

@@ -12,11 +12,11 @@ use std::sync::Mutex;
 
 use super::decoder::{Decoder, SlotId};
 use super::numbers::Numbers;
-use super::parallel;
 use super::rng::RngKey;
 use super::sampler::{Draw, Sampler};
 use crate::config::Sampling;
 use crate::error::{Error, Result};
+use crate::parallel;
 
 /// From this many logits on, rows are shared out to several threads; in tests from the first, so that they are tested.
 const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 16 };
@@ -41,8 +41,17 @@ pub struct Drawn {
     pub tokens: Vec<u32>,
     /// The log-prob of each under the whole softmax at the sampling temperature (1 for greedy), nats.
     pub log_probs: Vec<f32>,
-    /// Whether a stop token ended the turn; false: its budget did.
+    /// Whether a stop token ended the turn; it is the last of `tokens`.
     pub stopped: bool,
+    /// Whether a stop text ended the turn; there is no stop token then.
+    pub stopped_by_text: bool,
+}
+
+impl Drawn {
+    /// Whether the turn came to an end of its own; false: its budget was used up.
+    pub fn complete(&self) -> bool {
+        self.stopped || self.stopped_by_text
+    }
 }
 
 /// A turn that was begun; unique within its decoder.
@@ -144,12 +153,15 @@ impl Decoder<'_> {
         if !self.active.is_empty() {
             let batch: Vec<(SlotId, usize)> = self.active.iter().map(|turn| (turn.slot, 1)).collect();
             let hidden = self.forward(&batch)?;
-            let logits = Numbers::of(&tch::no_grad(|| self.model.logits(&hidden))?)?;
+            let logits = Numbers::of(&self.model.read_logits(&hidden)?)?;
             for (index, draw) in self.draw(&logits, sampling)?.into_iter().enumerate() {
                 let turn = &mut self.active[index];
                 turn.drawn.tokens.push(draw.token);
                 turn.drawn.log_probs.push(draw.log_prob);
                 turn.drawn.stopped = turn.stop.contains(&draw.token);
+                if let (false, Some(stop)) = (turn.drawn.stopped, &self.stop_text) {
+                    turn.drawn.stopped_by_text = stop.ends(&turn.drawn.tokens)?;
+                }
                 let slot = turn.slot;
                 self.push(slot, draw.token)?;
             }
@@ -187,7 +199,7 @@ impl Decoder<'_> {
 
     /// Removes the turns that are over.
     fn take_ended(&mut self) -> Vec<(TurnId, Drawn)> {
-        let over = |turn: &mut Active| turn.drawn.stopped || turn.drawn.tokens.len() >= turn.max_new_tokens;
+        let over = |turn: &mut Active| turn.drawn.complete() || turn.drawn.tokens.len() >= turn.max_new_tokens;
         self.active.extract_if(.., over).map(|turn| (turn.id, turn.drawn)).collect()
     }
 }

@@ -52,6 +52,12 @@ pub enum RopeScaling {
         /// Ratio of the new length to the old.
         factor: f64,
     },
+    /// Frequencies that change when a row grows longer than `max_position_embeddings` ("dynamic NTK"). Up to there it is
+    /// [`RopeScaling::Default`]; longer rows are refused, as every token before would have to be read again.
+    Dynamic {
+        /// Ratio of the new length to the old.
+        factor: f64,
+    },
     /// Llama 3.1: low frequencies divided by `factor`, high ones kept, the rest interpolated.
     Llama3 {
         /// Ratio of the new length to the old.
@@ -217,6 +223,7 @@ impl RopeScaling {
         match self {
             RopeScaling::Default => Value::Null,
             RopeScaling::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),
+            RopeScaling::Dynamic { factor } => json!({"rope_type": "dynamic", "factor": factor}),
             RopeScaling::Llama3 {
                 factor,
                 low_freq_factor,

@@ -1,8 +1,9 @@
 //! A linear layer, `x Wᵀ + b`, with an optional low-rank adapter beside it.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::lora::Adapter;
+use super::thin;
 use crate::error::{Result, TensorResult};
 
 #[derive(Debug)]
@@ -17,22 +18,23 @@ pub(super) struct Linear {
 }
 
 impl Linear {
-    /// `x [T, in]` → `[T, out]` in the kind of `x`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let plain = x.f_linear(&self.weight, self.bias.as_ref()).op("linear")?;
+    /// `x [T, in]` → `[T, out]` in the kind of `x`; with a graph if one is wanted.
+    pub(super) fn forward(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
+        let product = |bias: Option<&Tensor>| {
+            if !graph && let Some(y) = thin::linear(x, &self.weight, bias)? {
+                return Ok(y);
+            }
+            x.f_linear(&self.weight, bias).op("linear")
+        };
         match &self.adapter {
-            Some(adapter) if adapter.on => adapter.add_to(plain, x),
-            _ => Ok(plain),
+            Some(adapter) if adapter.on => adapter.forward(x, &self.weight, self.bias.as_ref(), &product),
+            _ => product(self.bias.as_ref()),
         }
     }
 
     /// The weight with the adapter folded in, as a new tensor when there is one.
     pub(super) fn merged(&self) -> Result<Tensor> {
         let Some(adapter) = &self.adapter else { return Ok(self.weight.shallow_clone()) };
-        let fold = || {
-            let delta = adapter.delta()?;
-            self.weight.f_to_kind(Kind::Float)?.f_add(&delta)?.f_to_kind(self.weight.f_kind()?)
-        };
-        tch::no_grad(fold).op("merge adapter")
+        tch::no_grad(|| adapter.folded(&self.weight)?.f_to_kind(self.weight.f_kind()?)).op("merge adapter")
     }
 }

@@ -1,8 +1,13 @@
-//! Low-rank adapters (LoRA, <https://arxiv.org/abs/2106.09685>): `y = x Wᵀ + (alpha / rank) · (x Aᵀ) Bᵀ` with W frozen.
+//! Low-rank adapters on frozen weights W `[out, in]`:
 //!
-//! A `[rank, in]` begins uniform in ±1/√in (Kaiming with a = √5, as PEFT does), B `[out, rank]` at zero, so a new
-//! adapter changes nothing. Adapters are float32 whatever the kind of the base. Not here: dropout (0 only), DoRA,
-//! rank-stabilised scaling, reading and writing PEFT's adapter files.
+//! * LoRA (<https://arxiv.org/abs/2106.09685>): `y = x Wᵀ + s · (x Aᵀ) Bᵀ`, with `s = alpha / rank`, or `alpha / √rank`
+//!   when rank-stabilised (<https://arxiv.org/abs/2312.03732>);
+//! * DoRA (<https://arxiv.org/abs/2402.09353>): `y = m / ‖W + s B A‖ · (x Wᵀ + s · (x Aᵀ) Bᵀ)`, m `[out]` trained, ‖·‖ the
+//!   length of each row, a constant to the gradient (section 4.3 there).
+//!
+//! A `[rank, in]` begins uniform in ±1/√in (Kaiming with a = √5, as PEFT does), B `[out, rank]` at zero, m at the lengths
+//! of W's rows, so a new adapter changes nothing. Adapters are float32 whatever the kind of the base. Not here: dropout (0
+//! only). PEFT's files are read and written in `peft.rs`.
 
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -17,42 +22,85 @@ pub(super) struct Adapter {
     pub(super) a: Tensor,
     /// `[out, rank]` f32, requires grad.
     pub(super) b: Tensor,
+    /// `[out]` f32, requires grad; DoRA only.
+    pub(super) magnitude: Option<Tensor>,
     scale: f64,
     /// Whether the forward pass adds it.
     pub(super) on: bool,
 }
 
 impl Adapter {
-    /// A new adapter for the layer `name` of shape `[out, in]`.
-    pub(super) fn new(
-        name: &str,
-        (out, inner): (i64, i64),
-        config: &LoraConfig,
-        seed: u64,
-        device: Device,
-    ) -> Result<Adapter> {
+    /// A new adapter for the layer `name` with the given weight.
+    pub(super) fn new(name: &str, weight: &Tensor, config: &LoraConfig, seed: u64, device: Device) -> Result<Adapter> {
+        let (out, inner) = weight.size2().op("adapter")?;
         let rank = config.rank as i64;
         let bound = 1.0 / (inner as f64).sqrt();
         let a = uniform_tensor(&[rank, inner], bound, seed, &format!("{name}.lora_A.weight"), device)?;
         let b = Tensor::f_zeros([out, rank], (Kind::Float, device)).op("adapter")?;
-        let leaf = |t: Tensor| t.f_set_requires_grad(true).op("adapter");
-        Ok(Adapter { a: leaf(a)?, b: leaf(b)?, scale: config.alpha / config.rank as f64, on: true })
+        let magnitude = match config.dora {
+            true => Some(tch::no_grad(|| lengths(&weight.f_to_kind(Kind::Float)?)).op("adapter")?),
+            false => None,
+        };
+        Adapter::of(a, b, magnitude, config.scale())
     }
 
-    /// `plain + scale · (x Aᵀ) Bᵀ`, in the kind of `plain` and in its memory.
-    pub(super) fn add_to(&self, mut plain: Tensor, x: &Tensor) -> Result<Tensor> {
-        let mut add = || {
+    /// An adapter of given tensors.
+    pub(super) fn of(a: Tensor, b: Tensor, magnitude: Option<Tensor>, scale: f64) -> Result<Adapter> {
+        let leaf = |t: Tensor| t.f_set_requires_grad(true).op("adapter");
+        Ok(Adapter { a: leaf(a)?, b: leaf(b)?, magnitude: magnitude.map(leaf).transpose()?, scale, on: true })
+    }
+
+    /// Its tensors by their names behind the layer's.
+    pub(super) fn tensors(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
+        let pair = [("lora_A.weight", &self.a), ("lora_B.weight", &self.b)];
+        pair.into_iter().chain(self.magnitude.as_ref().map(|m| ("lora_magnitude_vector", m)))
+    }
+
+    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`; `product` computes `x Wᵀ` plus a bias.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        product: &dyn Fn(Option<&Tensor>) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut plain = product(bias.filter(|_| self.magnitude.is_none()))?;
+        let mut forward = || {
             let low = x.f_to_kind(Kind::Float)?.f_linear(&self.a, None::<&Tensor>)?.f_mul_scalar(self.scale)?;
-            match plain.f_kind()? {
-                Kind::Float => plain.f_addmm_(&low, &self.b.f_transpose(0, 1)?),
-                kind => plain.f_add_(&low.f_linear(&self.b, None::<&Tensor>)?.f_to_kind(kind)?),
+            let high = self.b.f_transpose(0, 1)?;
+            let Some(magnitude) = &self.magnitude else {
+                return match plain.f_kind()? {
+                    Kind::Float => plain.f_addmm_(&low, &high),
+                    kind => plain.f_add_(&low.f_mm(&high)?.f_to_kind(kind)?),
+                };
+            };
+            let length = tch::no_grad(|| lengths(&self.turned(weight)?))?;
+            let sum = plain.f_to_kind(Kind::Float)?.f_addmm_(&low, &high)?;
+            let y = sum.f_mul(&magnitude.f_div(&length)?)?.f_to_kind(x.f_kind()?)?;
+            match bias {
+                Some(bias) => y.f_add(bias),
+                None => Ok(y),
             }
         };
-        add().op("adapter")
+        forward().op("adapter")
     }
 
-    /// What the adapter adds to the weight: `scale · B A`, `[out, in]` f32.
-    pub(super) fn delta(&self) -> Result<Tensor, TchError> {
-        self.b.f_mm(&self.a)?.f_mul_scalar(self.scale)
+    /// `W + s B A` in float32.
+    fn turned(&self, weight: &Tensor) -> Result<Tensor, TchError> {
+        weight.f_to_kind(Kind::Float)?.f_add(&self.b.f_mm(&self.a)?.f_mul_scalar(self.scale)?)
     }
+
+    /// The weight with the adapter folded in, `[out, in]` f32.
+    pub(super) fn folded(&self, weight: &Tensor) -> Result<Tensor, TchError> {
+        let turned = self.turned(weight)?;
+        match &self.magnitude {
+            Some(m) => turned.f_mul(&m.f_div(&lengths(&turned)?)?.f_unsqueeze(1)?),
+            None => Ok(turned),
+        }
+    }
+}
+
+/// Length of each row.
+fn lengths(weight: &Tensor) -> Result<Tensor, TchError> {
+    weight.f_norm_scalaropt_dim(2.0, [1i64].as_slice(), false)
 }

@@ -18,13 +18,17 @@ mod lora;
 mod names;
 mod norm;
 mod parameters;
+mod peft;
 mod read_config;
 mod rope;
 mod save;
+mod thin;
 mod weights;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod peft_tests;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::error::{Error, Result, TensorResult};
 /// A tensor that training changes.
 #[derive(Debug)]
 pub struct Parameter {
-    /// Hugging Face name; of adapters `….lora_A.weight` and `….lora_B.weight`.
+    /// Hugging Face name; of adapters `….lora_A.weight`, `….lora_B.weight` and `….lora_magnitude_vector`.
     pub name: String,
     /// Shares its memory with the model's and requires grad; the gradient is in `tensor.grad()`.
     pub tensor: Tensor,
@@ -56,11 +56,10 @@ impl Model {
         }
         self.freeze()?;
         let device = self.device;
-        for linear in self.layers.iter_mut().flat_map(|l| l.attention.iter_mut().chain(&mut l.mlp)) {
+        for linear in self.linears_mut() {
             let short = linear.name.rsplit('.').next().unwrap_or_default();
             if lora.targets.iter().any(|t| t == short) {
-                let shape = linear.weight.size2().op("adapter")?;
-                linear.adapter = Some(Adapter::new(&linear.name, shape, lora, seed, device)?);
+                linear.adapter = Some(Adapter::new(&linear.name, &linear.weight, lora, seed, device)?);
             }
         }
         self.lora = Some(lora.clone());
@@ -69,7 +68,7 @@ impl Model {
 
     /// Switches the adapters off, so that the model is its base, or on again. A preference loss compares the two.
     pub fn use_adapters(&mut self, on: bool) {
-        for linear in self.layers.iter_mut().flat_map(|l| l.attention.iter_mut().chain(&mut l.mlp)) {
+        for linear in self.linears_mut() {
             if let Some(adapter) = &mut linear.adapter {
                 adapter.on = on;
             }
@@ -81,7 +80,7 @@ impl Model {
     /// # Errors
     /// When libtorch refuses.
     pub fn merge_lora(&mut self) -> Result<()> {
-        for linear in self.layers.iter_mut().flat_map(|l| l.attention.iter_mut().chain(&mut l.mlp)) {
+        for linear in self.linears_mut() {
             linear.weight = linear.merged()?.f_detach().op("merge adapter")?;
             linear.adapter = None;
         }
@@ -137,12 +136,20 @@ impl Model {
             .collect()
     }
 
-    fn adapters(&self) -> Vec<(String, &Tensor)> {
-        let linears = self.layers.iter().flat_map(|l| l.attention.iter().chain(&l.mlp));
-        let adapters = linears.filter_map(|l| l.adapter.as_ref().map(|a| (&l.name, a)));
-        adapters
-            .flat_map(|(n, a)| [(format!("{n}.lora_A.weight"), &a.a), (format!("{n}.lora_B.weight"), &a.b)])
-            .collect()
+    /// Every tensor of the adapters, by name.
+    pub(super) fn adapters(&self) -> Vec<(String, &Tensor)> {
+        let adapters = self.linears().filter_map(|l| l.adapter.as_ref().map(|a| (&l.name, a)));
+        adapters.flat_map(|(n, a)| a.tensors().map(move |(part, tensor)| (format!("{n}.{part}"), tensor))).collect()
+    }
+
+    /// The linear layers, in order.
+    pub(super) fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.layers.iter().flat_map(|l| l.attention.iter().chain(&l.mlp))
+    }
+
+    /// The linear layers, in order.
+    pub(super) fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
+        self.layers.iter_mut().flat_map(|l| l.attention.iter_mut().chain(&mut l.mlp))
     }
 
     /// Every tensor that a folder of this model holds, in the order of the layers.

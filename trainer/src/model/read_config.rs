@@ -170,6 +170,7 @@ fn rope(fields: &Fields, max_position_embeddings: i64) -> Result<(f64, RopeScali
     let rope_scaling = match kind.as_deref().unwrap_or("default") {
         "default" => RopeScaling::Default,
         "linear" => RopeScaling::Linear { factor: factor()? },
+        "dynamic" => RopeScaling::Dynamic { factor: factor()? },
         "llama3" => {
             let need = |key| scaling.number(key)?.ok_or_else(|| scaling.wrong(key, "a number"));
             RopeScaling::Llama3 {
@@ -199,7 +200,7 @@ fn rope(fields: &Fields, max_position_embeddings: i64) -> Result<(f64, RopeScali
                 truncate: scaling.flag("truncate")?.unwrap_or(true),
             }
         }
-        _ => return Err(scaling.wrong(kind_key, "default, linear, llama3 or yarn")),
+        _ => return Err(scaling.wrong(kind_key, "default, linear, dynamic, llama3 or yarn")),
     };
     Ok((theta, rope_scaling))
 }

@@ -3,6 +3,8 @@
 //! Dimension pair i of a head turns by `position · f_i`, with `f_i = theta^(-2i / head_dim)`, then stretched:
 //!
 //! * linear: `f / factor`;
+//! * dynamic: not at all up to `max_position_embeddings`; longer rows, for which f would change from one token to the
+//!   next, are refused;
 //! * llama3: with wavelength `w = 2π / f` and old length L: `f / factor` when `w > L / low`, `f` when `w < L / high`,
 //!   else `(1 - s) · f / factor + s · f` with `s = (L / w - low) / (high - low)`;
 //! * yarn: `f / factor · r + f · (1 - r)`, r a ramp over dimensions from 0 to 1 between those that turn `beta_fast` and
@@ -16,7 +18,7 @@ use std::f64::consts::PI;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{ModelConfig, RopeScaling};
-use crate::error::{Result, TensorResult};
+use crate::error::{Error, Result, TensorResult};
 
 /// Frequencies of one model.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Rope {
     frequencies: Tensor,
     scale: f64,
     kind: Kind,
+    /// Positions from here on are refused.
+    limit: Option<i64>,
 }
 
 /// Cosines and sines of one pass, `[T, 1, head_dim]` in the model's kind, so that with (a, b) a pair,
@@ -39,11 +43,25 @@ impl Rope {
     pub(super) fn new(config: &ModelConfig, kind: Kind, device: Device) -> Result<Rope> {
         let (frequencies, scale) = frequencies(config);
         let frequencies = Tensor::f_from_slice(&frequencies).and_then(|t| t.f_to_device(device)).op("rope")?;
-        Ok(Rope { frequencies, scale, kind })
+        let dynamic = matches!(config.rope_scaling, RopeScaling::Dynamic { .. });
+        Ok(Rope { frequencies, scale, kind, limit: dynamic.then_some(config.max_position_embeddings) })
     }
 
     /// `positions [T]` i64.
+    ///
+    /// # Errors
+    /// When a position is beyond what dynamic scaling can serve.
     pub(super) fn rotation(&self, positions: &Tensor) -> Result<Rotation> {
+        if let Some(limit) = self.limit
+            && positions.numel() > 0
+        {
+            let last = positions.f_max().and_then(|t| t.f_int64_value(&[])).op("rope")?;
+            if last >= limit {
+                return Err(Error::Usage(format!(
+                    "a row has a token at position {last}, and dynamic rope scaling is implemented below max_position_embeddings ({limit}) only; use yarn or linear scaling, or shorter conversations"
+                )));
+            }
+        }
         let tables = || {
             let angles = positions.f_to_kind(Kind::Float)?.f_unsqueeze(-1)?.f_mul(&self.frequencies)?;
             let (mut cos, mut sin) = (angles.f_cos()?, angles.f_sin()?);
@@ -76,7 +94,7 @@ pub(super) fn frequencies(config: &ModelConfig) -> (Vec<f32>, f64) {
         1.0 / config.rope_theta.powf(f64::from(exponent)) as f32
     });
     match &config.rope_scaling {
-        RopeScaling::Default => (plain.collect(), 1.0),
+        RopeScaling::Default | RopeScaling::Dynamic { .. } => (plain.collect(), 1.0),
         RopeScaling::Linear { factor } => (plain.map(|f| f / *factor as f32).collect(), 1.0),
         RopeScaling::Llama3 {
             factor,

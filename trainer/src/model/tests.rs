@@ -11,13 +11,13 @@ use crate::config::LoraConfig;
 
 const CPU: Device = Device::Cpu;
 
-fn logits(model: &Model, tokens: &[i64]) -> Tensor {
+pub(super) fn logits(model: &Model, tokens: &[i64]) -> Tensor {
     let positions: Vec<i64> = (0..tokens.len() as i64).collect();
     let (tokens, positions) = (Tensor::from_slice(tokens), Tensor::from_slice(&positions));
     tch::no_grad(|| model.logits(&model.hidden(&tokens, &positions, &mut Causal).unwrap()).unwrap())
 }
 
-fn apart(a: &Tensor, b: &Tensor) -> f64 {
+pub(super) fn apart(a: &Tensor, b: &Tensor) -> f64 {
     (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
 }
 
@@ -154,7 +154,7 @@ fn a_broken_folder_is_told_what_is_wrong() {
     insta::assert_snapshot!(config("\"qwen3\"", "\"gpt2\""), @r#"MODEL/config.json: model_type is "gpt2"; supported: qwen3, qwen2 (and 2.5), llama (and SmolLM2)"#);
     insta::assert_snapshot!(config("\"silu\"", "\"gelu\""), @r#"MODEL/config.json: hidden_act is "gelu"; expected "silu", the only activation that is implemented"#);
     insta::assert_snapshot!(config("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3"), @"MODEL/config.json: num_attention_heads is 4, which num_key_value_heads (3) does not divide");
-    insta::assert_snapshot!(config("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"dynamic\"}"), @r#"MODEL/config.json: rope_scaling.type is "dynamic"; expected default, linear, llama3 or yarn"#);
+    insta::assert_snapshot!(config("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"longrope\"}"), @r#"MODEL/config.json: rope_scaling.type is "longrope"; expected default, linear, dynamic, llama3 or yarn"#);
     insta::assert_snapshot!(config("\"rope_scaling\": null", "\"rope_scaling\": {\"type\": \"linear\"}"), @"MODEL/config.json: rope_scaling.factor is missing; expected a number");
     // Wrong shape, missing tensor, tensor too many.
     insta::assert_snapshot!(config("\"vocab_size\": 96", "\"vocab_size\": 100"), @r#"MODEL/model.safetensors: tensor "model.embed_tokens.weight" has shape [96, 16]; config.json makes it [100, 16]; they do not belong together"#);
@@ -165,6 +165,25 @@ fn a_broken_folder_is_told_what_is_wrong() {
         std::fs::rename(d.join("model.safetensors"), d.join("a.safetensors")).unwrap();
         std::fs::write(d.join("model.safetensors.index.json"), r#"{"weight_map": {"x": "../a.safetensors"}}"#).unwrap();
     }), @r#"MODEL/model.safetensors.index.json: weight_map.x is "../a.safetensors"; expected the name of a file in the same folder"#);
+}
+
+#[test]
+fn dynamic_scaling_serves_rows_up_to_its_limit() {
+    let scaling = json!({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}, "max_position_embeddings": 6});
+    let config = tiny("llama", scaling);
+    let model = Model::init(config, 1, Kind::Float, CPU).unwrap();
+    let plain = Model::init(tiny("llama", json!({})), 1, Kind::Float, CPU).unwrap();
+    let tokens = [1, 2, 3, 4, 5, 6];
+    assert_eq!(apart(&logits(&model, &tokens), &logits(&plain, &tokens)), 0.0);
+    let positions = Tensor::from_slice(&[6i64]);
+    let error = model.hidden(&Tensor::from_slice(&[1i64]), &positions, &mut Causal).unwrap_err().to_string();
+    insta::assert_snapshot!(error, @"a row has a token at position 6, and dynamic rope scaling is implemented below max_position_embeddings (6) only; use yarn or linear scaling, or shorter conversations");
+    let dir = tempfile::tempdir().unwrap();
+    model.save(dir.path()).unwrap();
+    assert_eq!(
+        Model::load(dir.path(), Kind::Float, CPU).unwrap().config().rope_scaling,
+        RopeScaling::Dynamic { factor: 2.0 }
+    );
 }
 
 #[test]

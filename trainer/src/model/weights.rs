@@ -3,7 +3,7 @@
 //! Files are mapped, not read: each tensor is copied once, from the page cache into its own memory, and converted to
 //! the kind that is asked for. Kinds read: float32, bfloat16, float16, float64.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,19 @@ impl Weights {
             weights.shards.push(shard);
         }
         Ok(weights)
+    }
+
+    /// Opens one file.
+    pub(super) fn open_file(path: &Path) -> Result<Weights> {
+        let shard = Shard::open(path.to_path_buf())?;
+        let holder = shard.metadata.tensors().into_keys().map(|name| (name, 0)).collect();
+        Ok(Weights { dir: path.to_path_buf(), shards: vec![shard], holder })
+    }
+
+    /// Every tensor with its shape, by name.
+    pub(super) fn shapes(&self) -> BTreeMap<String, Vec<i64>> {
+        let all = self.shards.iter().flat_map(|shard| shard.metadata.tensors());
+        all.map(|(name, info)| (name, info.shape.iter().map(|&n| n as i64).collect())).collect()
     }
 
     /// Refuses tensors that no part of the model would read.

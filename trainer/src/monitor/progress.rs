@@ -40,7 +40,19 @@ pub fn say(text: &str) {
     });
 }
 
-/// Progress of one stage.
+/// What goes on.
+pub(super) struct Task<'a> {
+    /// Shown before everything else.
+    pub name: &'a str,
+    /// What is counted, in the singular.
+    pub unit: &'static str,
+    pub total: u64,
+    /// What was done before it began.
+    pub done: u64,
+    pub begun: Instant,
+}
+
+/// Progress of one task.
 pub(super) enum Progress {
     Bar { bar: ProgressBar, begun: Instant },
     Lines(Lines),
@@ -48,28 +60,30 @@ pub(super) enum Progress {
 }
 
 impl Progress {
-    /// Progress of a stage of `total` steps of which `done` are done.
-    pub fn new(mode: ProgressMode, stage: &str, total: u64, done: u64) -> Progress {
+    /// Progress of a task.
+    pub fn new(mode: ProgressMode, task: &Task) -> Progress {
         match mode {
             ProgressMode::Off => Progress::Off,
-            ProgressMode::Auto if std::io::stderr().is_terminal() => {
-                let style =
-                    ProgressStyle::with_template("{prefix:>5} {bar:20} {pos}/{len}  {rate}  {left} left  {wide_msg}")
-                        .unwrap_or_else(|_| ProgressStyle::default_bar())
-                        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-                            let _ = out.write_str(&rate(state.per_sec()));
-                        })
-                        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-                            let _ = out.write_str(&duration(state.eta()));
-                        });
-                let bar = ProgressBar::new(total).with_style(style).with_prefix(stage.to_string()).with_position(done);
-                let bar = bars().add(bar);
-                bar.reset_eta();
-                bar.enable_steady_tick(Duration::from_secs(1));
-                Progress::Bar { bar, begun: Instant::now() }
-            }
-            ProgressMode::Auto | ProgressMode::Lines => Progress::Lines(Lines::new(stage, total, done, Instant::now())),
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Progress::bar(task),
+            ProgressMode::Auto | ProgressMode::Lines => Progress::Lines(Lines::new(task)),
         }
+    }
+
+    fn bar(task: &Task) -> Progress {
+        let unit = task.unit;
+        let style = ProgressStyle::with_template("{prefix:>5} {bar:20} {pos}/{len}  {rate}  {left} left  {wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
+                let _ = out.write_str(&rate(state.per_sec(), unit));
+            })
+            .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+                let _ = out.write_str(&duration(state.eta()));
+            });
+        let bar = ProgressBar::new(task.total).with_style(style).with_position(task.done);
+        let bar = bars().add(bar.with_prefix(task.name.to_string()).with_elapsed(task.begun.elapsed()));
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Progress::Bar { bar, begun: task.begun }
     }
 
     /// `step` steps are done.
@@ -93,14 +107,14 @@ impl Progress {
         !matches!(self, Progress::Off)
     }
 
-    /// The stage is done: a line that stays says how long it took and where it ended.
+    /// All is done: a line that stays says how long it took and where it ended.
     pub fn finish(&mut self) {
         let (stage, last, begun) = match self {
             Progress::Bar { bar, begun } => {
                 bar.finish_and_clear();
                 (bar.prefix(), bar.message(), *begun)
             }
-            Progress::Lines(lines) => (lines.stage.clone(), lines.numbers.clone(), lines.begun),
+            Progress::Lines(lines) => (lines.name.clone(), lines.numbers.clone(), lines.begun),
             Progress::Off => return,
         };
         let separator = if last.is_empty() { "" } else { ": " };
@@ -120,7 +134,8 @@ impl Drop for Progress {
 
 /// Progress in a file: decides when a line is due, and what it says.
 pub(super) struct Lines {
-    stage: String,
+    name: String,
+    unit: &'static str,
     total: u64,
     done_before: u64,
     begun: Instant,
@@ -129,8 +144,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn new(stage: &str, total: u64, done_before: u64, begun: Instant) -> Lines {
-        Lines { stage: stage.to_string(), total, done_before, begun, last: None, numbers: String::new() }
+    fn new(task: &Task) -> Lines {
+        let &Task { name, unit, total, done, begun } = task;
+        Lines { name: name.into(), unit, total, done_before: done, begun, last: None, numbers: String::new() }
     }
 
     fn line(&mut self, step: u64, values: &[(&str, f64)], now: Instant) -> Option<String> {
@@ -145,11 +161,11 @@ impl Lines {
         }
         self.last = Some((step, now));
         let percent = step.saturating_mul(100) / self.total.max(1);
-        let mut line = format!("{} {step}/{} ({percent} %)", self.stage, self.total);
+        let mut line = format!("{} {step}/{} ({percent} %)", self.name, self.total);
         let (steps, seconds) = (step.saturating_sub(self.done_before), now.duration_since(self.begun).as_secs_f64());
         if steps > 0 && seconds > 0.0 {
             let per_second = steps as f64 / seconds;
-            line += &format!(", {}", rate(per_second));
+            line += &format!(", {}", rate(per_second, self.unit));
             if step < self.total {
                 let left = (self.total - step) as f64 / per_second;
                 let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
@@ -164,11 +180,11 @@ impl Lines {
 }
 
 /// `4.2 steps/s`, or `3.5 s/step` when that is the greater number.
-fn rate(per_second: f64) -> String {
+fn rate(per_second: f64, unit: &str) -> String {
     match per_second {
-        r if r >= 1.0 => format!("{} steps/s", short(r)),
-        r if r > 0.0 => format!("{} s/step", short(1.0 / r)),
-        _ => "- s/step".into(),
+        r if r >= 1.0 => format!("{} {unit}s/s", short(r)),
+        r if r > 0.0 => format!("{} s/{unit}", short(1.0 / r)),
+        _ => format!("- s/{unit}"),
     }
 }
 
@@ -208,10 +224,14 @@ fn duration(time: Duration) -> String {
 mod tests {
     use super::*;
 
+    fn steps(name: &str, total: u64, done: u64, begun: Instant) -> Lines {
+        Lines::new(&Task { name, unit: "step", total, done, begun })
+    }
+
     #[test]
     fn a_line_at_every_tenth() {
         let begun = Instant::now();
-        let mut lines = Lines::new("sft", 200, 0, begun);
+        let mut lines = steps("sft", 200, 0, begun);
         let at = |step: u64| begun + Duration::from_millis(step * 100);
         let said: Vec<u64> = (1..=200).filter(|&s| lines.line(s, &[], at(s)).is_some()).collect();
         assert_eq!(said, [1, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200]);
@@ -220,7 +240,7 @@ mod tests {
     #[test]
     fn a_line_every_half_minute_when_steps_are_slow() {
         let begun = Instant::now();
-        let mut lines = Lines::new("dapo", 1000, 0, begun);
+        let mut lines = steps("dapo", 1000, 0, begun);
         let said: Vec<u64> =
             (1..=20).filter(|&s| lines.line(s, &[], begun + Duration::from_secs(s * 7)).is_some()).collect();
         assert_eq!(said, [1, 6, 11, 16]);
@@ -229,7 +249,7 @@ mod tests {
     #[test]
     fn rate_and_time_left_count_the_steps_of_this_process_only() {
         let begun = Instant::now();
-        let mut lines = Lines::new("dpo", 100, 40, begun);
+        let mut lines = steps("dpo", 100, 40, begun);
         let values = [("loss", 0.712_345), ("margin", -1.5), ("accuracy", 0.0), ("hidden", 1.0)];
         let line = lines.line(50, &values, begun + Duration::from_secs(20)).unwrap();
         assert_eq!(line, "dpo 50/100 (50 %), 2 s/step, 1 min 40 s left: loss 0.7123, margin -1.5, accuracy 0");
@@ -238,7 +258,7 @@ mod tests {
     #[test]
     fn a_stage_without_steps_divides_by_nothing() {
         let begun = Instant::now();
-        assert_eq!(Lines::new("sft", 0, 0, begun).line(0, &[], begun).unwrap(), "sft 0/0 (0 %)");
+        assert_eq!(steps("sft", 0, 0, begun).line(0, &[], begun).unwrap(), "sft 0/0 (0 %)");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The record of one stage: what a training loop calls.
 
-use super::progress::Progress;
+use super::progress::{Progress, Task};
 use super::{Monitor, conversation_markdown, render_conversation, say, summaries};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Instant;
 use tensorboard_proto::summary::Summary;
 
 /// Logs a stage's steps. Numbers that are not finite are `null` in JSON and themselves in TensorBoard.
@@ -16,7 +17,8 @@ pub struct StageMonitor<'m> {
 
 impl<'m> StageMonitor<'m> {
     pub(super) fn new(monitor: &'m mut Monitor, stage: &str, total: u64, done: u64) -> StageMonitor<'m> {
-        let progress = Progress::new(monitor.progress, stage, total, done);
+        let task = Task { name: stage, unit: "step", total, done, begun: Instant::now() };
+        let progress = Progress::new(monitor.progress, &task);
         StageMonitor { monitor, stage: stage.to_string(), progress }
     }
 
@@ -194,7 +196,7 @@ mod tests {
         let of = |s| [(s, "dapo/loss"), (s, "dapo/reward"), (s, "dapo/time/seconds"), (s, "dapo/advantage")];
         assert_eq!(tags, [&of(1)[..], &of(2)[..], &[(2, "dapo/sample")][..]].concat());
         assert_eq!(values[4].1.get_simple_value(), 0.5);
-        assert_eq!(values[7].1.get_histo().get_num(), 3.0);
+        assert_eq!(values[7].1.get_tensor().get_double_val().chunks_exact(3).map(|row| row[2]).sum::<f64>(), 3.0);
         let text = &values[8].1;
         assert_eq!(text.get_metadata().get_plugin_data().get_plugin_name(), "text");
         assert_eq!(text.get_tensor().get_string_val()[0], b"*step 2*");

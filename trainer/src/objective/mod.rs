@@ -7,7 +7,7 @@
 //! | file | stage | loss |
 //! |---|---|---|
 //! | [`sft`] | supervised fine-tuning | mean negative log-prob of the target tokens |
-//! | [`dpo`] | preferences | direct preference optimisation |
+//! | [`dpo`] | preferences | direct preference optimisation and its relatives |
 //! | [`dapo`] | reinforcement | token-level policy gradient with a decoupled clip |
 //!
 //! **One normaliser.** Every loss is a sum divided by a count that the *caller* gives: the target tokens (SFT, DAPO) or
@@ -22,10 +22,12 @@ mod dapo;
 mod dpo;
 mod metrics;
 mod sft;
+#[cfg(test)]
+mod through_a_forest;
 
-pub use advantage::{AdvantageScale, group_advantages, is_informative, overlong};
-pub use dapo::{Advantage, Clip, Sample, dapo};
-pub use dpo::{DpoLoss, PairGrad, PairLogProbs, PairObjective, dpo, implicit_reward};
+pub use advantage::{group_advantages, is_informative, overlong, turn_advantages};
+pub use dapo::{Advantage, PolicyLoss, Sample, dapo, normalisers};
+pub use dpo::{Answer, DpoLoss, Pair, PairGrad, PairObjective, dpo};
 pub use metrics::{Metric, Metrics};
 pub use sft::{sft, sft_weights};
 

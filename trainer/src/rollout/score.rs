@@ -1,10 +1,13 @@
-//! A rollout beside the real student's own continuation: what the rewards are computed from.
+//! Rollouts beside the real student's own continuation: what the rewards are computed from.
+//!
+//! The rollouts of one start are scored together: some rewards compare them with one another.
 
 use super::Rollout;
 use crate::config::WeightedReward;
 use crate::traces::{Step, Trajectory};
+use novice_rewards::compose::{RewardBreakdown, group_worth};
 use novice_rewards::metrics::joint::copy_share;
-use novice_rewards::{RewardInput, Start, StepView, compose};
+use novice_rewards::{RewardInput, RewardName, Start, StepView, compose_group};
 use novice_sandbox::{Outcome, Report};
 
 /// A rollout's reward and what it is made of.
@@ -58,41 +61,67 @@ fn student_views<'a>(steps: &'a [Step], flags: &'a [Vec<bool>]) -> Vec<StepView<
         .collect()
 }
 
-/// The reward of a rollout that took over after `position` submissions of `trajectory`.
-pub fn score(
-    trajectory: &Trajectory,
-    position: usize,
-    rollout: &Rollout,
-    rewards: &[WeightedReward],
-    turns: usize,
-    max_new_tokens: usize,
-) -> Scored {
-    beside(trajectory, position, rollout, turns, max_new_tokens, |input| {
-        let weights: Vec<_> = rewards.iter().map(|r| (r.name, r.weight)).collect();
-        let breakdown = compose(&weights, input);
-        let copied = copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
-        Scored { total: breakdown.total, components: breakdown.components, copied }
+/// Where rollouts took over from a student, and what they were allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// The student's trajectory.
+    pub trajectory: &'a Trajectory,
+    /// Real submissions before the rollouts.
+    pub position: usize,
+    /// Submissions of a rollout at most.
+    pub turns: usize,
+    /// Tokens of a submission at most; 0 for no limit.
+    pub max_new_tokens: usize,
+}
+
+/// The rewards of the rollouts of one start, in their order.
+pub fn score(beside: Beside, rollouts: &[&Rollout], rewards: &[WeightedReward]) -> Vec<Scored> {
+    let weights = weights(rewards);
+    beside.look(rollouts, |inputs| {
+        let scored = |(breakdown, input): (RewardBreakdown, &RewardInput)| {
+            let copied = copy_share(input.start.map(|s| s.program), input.rollout).unwrap_or(0.0);
+            Scored { total: breakdown.total, components: breakdown.components, copied }
+        };
+        compose_group(&weights, inputs).into_iter().zip(inputs).map(scored).collect()
     })
 }
 
-/// Hands `look` a rollout beside what the student did from the same start on, at most `turns` submissions of each.
-pub fn beside<R>(
-    trajectory: &Trajectory,
-    position: usize,
-    rollout: &Rollout,
-    turns: usize,
-    max_new_tokens: usize,
-    look: impl FnOnce(&RewardInput) -> R,
-) -> R {
-    let (before, after) = trajectory.steps.split_at(position.min(trajectory.steps.len()));
-    let after = after.get(..turns).unwrap_or(after);
-    let before_flags = before.last().map(|step| passed(&step.report)).unwrap_or_default();
-    let start =
-        before.last().map(|s| Start { program: &s.code, grade: s.report.grade, passed: before_flags.as_slice() });
-    let ours_flags: Vec<Vec<bool>> =
-        rollout.turns.iter().map(|t| t.report.as_ref().map(passed).unwrap_or_default()).collect();
-    let theirs_flags: Vec<Vec<bool>> = after.iter().map(|s| passed(&s.report)).collect();
-    let ours = rollout_views(rollout, &ours_flags);
-    let theirs = student_views(after, &theirs_flags);
-    look(&RewardInput { start, rollout: &ours, student: &theirs, max_turns: turns, max_new_tokens })
+/// What the rollouts of one start are worth together, for comparing policies; see [`group_worth`]. 0 for none.
+pub fn worth(beside: Beside, rollouts: &[&Rollout], rewards: &[WeightedReward]) -> f64 {
+    let weights = weights(rewards);
+    beside.look(rollouts, |inputs| group_worth(&weights, &compose_group(&weights, inputs)).unwrap_or(0.0))
+}
+
+fn weights(rewards: &[WeightedReward]) -> Vec<(RewardName, f64)> {
+    rewards.iter().map(|r| (r.name, r.weight)).collect()
+}
+
+impl Beside<'_> {
+    /// Hands `look` each rollout beside what the student did from the same start on, at most `turns` submissions of each.
+    pub fn look<R>(&self, rollouts: &[&Rollout], look: impl FnOnce(&[RewardInput]) -> R) -> R {
+        let Beside { trajectory, position, turns, max_new_tokens } = *self;
+        let (before, after) = trajectory.steps.split_at(position.min(trajectory.steps.len()));
+        let after = after.get(..turns).unwrap_or(after);
+        let before_flags = before.last().map(|step| passed(&step.report)).unwrap_or_default();
+        let start =
+            before.last().map(|s| Start { program: &s.code, grade: s.report.grade, passed: before_flags.as_slice() });
+        let theirs_flags: Vec<Vec<bool>> = after.iter().map(|s| passed(&s.report)).collect();
+        let theirs = student_views(after, &theirs_flags);
+        let flags = |rollout: &Rollout| -> Vec<Vec<bool>> {
+            rollout.turns.iter().map(|t| t.report.as_ref().map(passed).unwrap_or_default()).collect()
+        };
+        let ours_flags: Vec<Vec<Vec<bool>>> = rollouts.iter().map(|rollout| flags(rollout)).collect();
+        let ours: Vec<Vec<StepView>> =
+            rollouts.iter().zip(&ours_flags).map(|(rollout, flags)| rollout_views(rollout, flags)).collect();
+        let inputs: Vec<RewardInput> = ours
+            .iter()
+            .map(|rollout| RewardInput { start, rollout, student: &theirs, max_turns: turns, max_new_tokens })
+            .collect();
+        look(&inputs)
+    }
+
+    /// [`Beside::look`] at one rollout.
+    pub fn look_at<R>(&self, rollout: &Rollout, look: impl FnOnce(&RewardInput) -> R) -> Option<R> {
+        self.look(&[rollout], |inputs| inputs.first().map(look))
+    }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::forest::{self, TargetLogProbs};
 use crate::monitor::StageMonitor;
-use crate::objective::{self, DpoLoss, Metrics, PairLogProbs};
+use crate::objective::{self, Answer, DpoLoss, Metrics, Pair};
 use crate::random;
 use crate::tokens::FlatTree;
 use crate::traces::Trajectory;
@@ -43,7 +43,7 @@ impl Dpo {
             train: pairs(at, data.train.iter())?,
             held_out: pairs(at, data.held_out.iter().map(|h| &h.trajectory))?,
             settings,
-            options: forest::Options::default(),
+            options: at.passes(),
             budget: at.run.pack_tokens,
             seed: at.run.seed,
         };
@@ -60,6 +60,12 @@ impl Dpo {
 
     /// Log-probs under the starting model: from the run's folder if they are there, else computed and put there.
     fn reference(&mut self, at: &Trainee) -> Result<()> {
+        if !self.settings.loss.has_reference() {
+            for pairs in self.train.iter_mut().chain(&mut self.held_out) {
+                pairs.reference = vec![(0.0, 0.0); pairs.spans.len()];
+            }
+            return Ok(());
+        }
         let path = at.dir.join("dpo-reference.json");
         let all = self.train.len() + self.held_out.len();
         let stored = std::fs::read(&path).ok().and_then(|b| serde_json::from_slice::<Vec<Vec<(f64, f64)>>>(&b).ok());
@@ -96,7 +102,8 @@ impl Dpo {
     }
 
     fn loss(&self) -> DpoLoss {
-        DpoLoss { beta: self.settings.beta, label_smoothing: self.settings.label_smoothing }
+        let DpoSettings { loss: kind, beta, label_smoothing, gamma, .. } = self.settings;
+        DpoLoss { kind, beta, label_smoothing, gamma }
     }
 
     /// Trajectories of each step: whole ones, until the step has its pairs.
@@ -135,16 +142,20 @@ impl Pairs {
         self.spans.iter().map(|(chosen, rejected)| (sum(chosen), sum(rejected))).collect()
     }
 
-    fn with_reference(&self, sums: &[(f64, f64)]) -> Vec<PairLogProbs> {
-        sums.iter()
-            .zip(&self.reference)
-            .map(|(&(chosen, rejected), &(ref_chosen, ref_rejected))| PairLogProbs {
-                chosen,
-                rejected,
-                ref_chosen,
-                ref_rejected,
+    fn with_reference(&self, sums: &[(f64, f64)]) -> Vec<Pair> {
+        let answer = |log_prob, reference, span: &Range<usize>| Answer { log_prob, reference, tokens: span.len() };
+        let pairs = self.spans.iter().zip(sums).zip(&self.reference);
+        pairs
+            .map(|((spans, sums), reference)| Pair {
+                chosen: answer(sums.0, reference.0, &spans.0),
+                rejected: answer(sums.1, reference.1, &spans.1),
             })
             .collect()
+    }
+
+    /// Tokens of the chosen answers, pair by pair.
+    fn chosen_tokens(&self) -> usize {
+        self.spans.iter().map(|(chosen, _)| chosen.len()).sum()
     }
 }
 
@@ -186,7 +197,9 @@ impl Stage for Dpo {
         let (epoch, batch) = self.locate(step);
         let batch: Vec<&Pairs> = batch.into_iter().map(|i| &self.train[i]).collect();
         let count: usize = batch.iter().map(|p| p.spans.len()).sum();
-        let (loss, sft_weight) = (self.loss(), self.settings.sft_weight);
+        let loss = self.loss();
+        // The SFT term: mean log-prob of the chosen tokens of the step.
+        let sft = self.settings.sft_weight / batch.iter().map(|p| p.chosen_tokens()).sum::<usize>().max(1) as f64;
         let (mut total, mut metrics) = (0.0, Metrics::default());
         for pack in forest::pack(&batch.iter().map(|p| p.flat.tokens.len()).collect::<Vec<_>>(), self.budget) {
             let packed: Vec<&Pairs> = pack.iter().map(|&i| batch[i]).collect();
@@ -197,8 +210,6 @@ impl Stage for Dpo {
                     let o = objective::dpo(&pairs.with_reference(&pairs.sums(read)), &loss, count as f64)?;
                     let mut gradient = vec![0.0f32; read.log_probs.len()];
                     for ((chosen, rejected), slope) in pairs.spans.iter().zip(&o.grad) {
-                        // The SFT term: mean log-prob of the chosen tokens, over the pairs of the step.
-                        let sft = sft_weight / (count * chosen.len()) as f64;
                         total -= sft * objective::total(&read.log_probs[chosen.clone()]);
                         gradient[chosen.clone()].iter_mut().for_each(|g| *g += (slope.chosen - sft) as f32);
                         gradient[rejected.clone()].iter_mut().for_each(|g| *g += slope.rejected as f32);
@@ -219,7 +230,7 @@ impl Stage for Dpo {
     fn held_out(&mut self, at: &Trainee) -> Result<Named> {
         let all: Vec<&Pairs> = self.held_out.iter().collect();
         let sums = self.log_probs(at, &all)?;
-        let pairs: Vec<PairLogProbs> = all.iter().zip(&sums).flat_map(|(p, s)| p.with_reference(s)).collect();
+        let pairs: Vec<Pair> = all.iter().zip(&sums).flat_map(|(p, s)| p.with_reference(s)).collect();
         if pairs.is_empty() {
             return Ok(Named::new());
         }

@@ -10,6 +10,7 @@ mod sft;
 use crate::checkpoint::{CheckpointStore, Interrupt, RunDir};
 use crate::config::{Run, StageName};
 use crate::error::Result;
+use crate::forest;
 use crate::model::Model;
 use crate::monitor::Monitor;
 use crate::workshop::Workshop;
@@ -31,6 +32,13 @@ pub struct Trainee<'a> {
     pub checkpoints: &'a CheckpointStore,
     /// Set when the user asked to stop.
     pub interrupt: &'a Interrupt,
+}
+
+impl Trainee<'_> {
+    /// How passes are computed, but for what a stage adds.
+    fn passes(&self) -> forest::Options {
+        forest::Options { recompute: self.run.model.recompute, ..forest::Options::default() }
+    }
 }
 
 /// Runs the configured stages, from the last checkpoint where there is one, and saves a model folder after each.

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::workshop::Workshop;
 use std::fmt::Write;
+use tch::Device;
 
 /// The plan of a run as text.
 ///
@@ -16,13 +17,16 @@ pub fn plan(run: &Run, workshop: &Workshop, model: &Model) -> Result<String> {
     let trained: i64 = model.trainable().iter().map(|p| p.tensor.numel() as i64).sum();
     let _ = writeln!(
         text,
-        "model: {} layers, {} wide, {} tokens, {:.2} M weights trained, {:?} on {:?}",
+        "model: {} layers, {} wide, {} tokens, {:.2} M weights trained, {} on {}",
         config.num_hidden_layers,
         config.hidden_size,
         config.vocab_size,
         trained as f64 / 1e6,
-        model.dtype(),
-        model.device(),
+        run.model.dtype,
+        match model.device() {
+            Device::Cpu => "the processor".to_string(),
+            device => format!("{device:?}"),
+        },
     );
     for stage in &run.stages {
         let line = match stage {
@@ -70,8 +74,11 @@ fn dpo(workshop: &Workshop) -> Result<String> {
         n => format!("; {n} pairs are left out: too long for `dialogue.max_tokens`"),
     };
     Ok(format!(
-        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, β {}{left_out}",
-        run.batch_pairs, run.epochs, run.beta
+        "{pairs} pairs in {tokens} tokens, about {} a step, {} epochs, {} loss, β {}{left_out}",
+        run.batch_pairs,
+        run.epochs,
+        run.loss.as_str(),
+        run.beta
     ))
 }
 

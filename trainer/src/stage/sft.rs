@@ -35,7 +35,7 @@ impl Sft {
                 "sft: no training trajectory is left after the filters; see `novice traces`".into(),
             ));
         }
-        let options = forest::Options::default();
+        let options = at.passes();
         Ok(Sft { settings, train, held_out, options, budget: at.run.pack_tokens, seed: at.run.seed })
     }
 

@@ -20,7 +20,7 @@ struct Shared<'a> {
 
 /// Calls `work(part)` for every part from 0 to `parts`, on as many threads as libtorch uses. Which thread does which
 /// part is left open, so parts must not depend on each other; a panic in a part ends the process.
-pub(super) fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
+pub(crate) fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).min(parts);
     match gomp_parallel() {
         Some(parallel) if threads > 1 => {
@@ -61,21 +61,22 @@ fn gomp_parallel() -> Option<GompParallel> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::in_own_process;
 
     #[test]
     fn every_part_is_done_once() {
-        let threads = tch::get_num_threads();
-        for n in [1, 2, 3] {
-            tch::set_num_threads(n);
-            for parts in [0, 1, 2, 100] {
-                let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
-                for_each(parts, &|part| {
-                    done[part].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(done.iter().all(|d| d.load(Ordering::Relaxed) == 1));
+        in_own_process(module_path!(), "every_part_is_done_once", || {
+            for n in [1, 2, 3] {
+                tch::set_num_threads(n);
+                for parts in [0, 1, 2, 100] {
+                    let done: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
+                    for_each(parts, &|part| {
+                        done[part].fetch_add(1, Ordering::Relaxed);
+                    });
+                    assert!(done.iter().all(|d| d.load(Ordering::Relaxed) == 1));
+                }
             }
-        }
-        tch::set_num_threads(threads);
+        });
         assert!(gomp_parallel().is_some(), "libtorch is linked to an OpenMP runtime");
     }
 }

@@ -1,0 +1,170 @@
+//! From rollouts to numbers: every statistic of every policy with its interval, and its difference to a reference policy.
+//!
+//! Intervals and tests resample students (`novice_rewards::metrics::interval`). p-values are corrected by Holm's method over all comparisons of a
+//! split and protocol. The measures of diversity belong to a set of programs and have no interval.
+
+use super::{Record, tallies};
+use crate::config::EvaluateSettings;
+use novice_rewards::metrics::diversity::{self, Memory};
+use novice_rewards::metrics::interval::{Bootstrap, Difference, Interval, bootstrap, compare, holm};
+use novice_rewards::metrics::statistics::{Protocol, STATISTICS, Statistic};
+use novice_rewards::metrics::tally::Tally;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One number.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// The policy.
+    pub policy: String,
+    /// The part of the split.
+    pub split: String,
+    /// `corrected` or `published`.
+    pub protocol: &'static str,
+    /// The statistic's name.
+    pub statistic: &'static str,
+    /// Rollouts that were counted.
+    pub rollouts: usize,
+    /// Students that they stand beside.
+    pub students: usize,
+    /// The number; `None` where nothing was counted.
+    pub value: Option<f64>,
+    /// Lower end of its interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Difference to the reference policy.
+    pub difference: Option<f64>,
+    /// Lower end of its interval.
+    pub difference_low: Option<f64>,
+    /// Upper end.
+    pub difference_high: Option<f64>,
+    /// Two-sided p-value of no difference.
+    pub p: Option<f64>,
+    /// The same, corrected for the number of comparisons.
+    pub p_holm: Option<f64>,
+}
+
+/// All numbers of an evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Results {
+    /// The policy that others are compared with.
+    pub reference: Option<String>,
+    /// Draws of the intervals.
+    pub resamples: usize,
+    /// Their confidence.
+    pub confidence: f64,
+    /// By split, policy, statistic.
+    pub lines: Vec<Line>,
+}
+
+/// `corrected` or `published`.
+pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Corrected => "corrected",
+        Protocol::Published => "published",
+    }
+}
+
+impl Results {
+    /// The numbers of policies that were rolled out from the same points. `memory` holds the training programs.
+    pub fn of(
+        policies: &[(String, Vec<Record>)],
+        settings: &EvaluateSettings,
+        reference: Option<&str>,
+        seed: u64,
+        memory: &Memory,
+    ) -> Results {
+        let (resamples, confidence) = (settings.resamples, settings.confidence);
+        let options = Bootstrap { resamples, confidence, seed };
+        let cells: BTreeSet<&str> = policies.iter().flat_map(|(_, records)| records).map(|r| r.point.cell).collect();
+        let statistics: Vec<Statistic> =
+            STATISTICS.iter().copied().filter(|s| settings.protocol.shows(s.protocol)).collect();
+        let mut lines = Vec::new();
+        for cell in cells {
+            let counted: Vec<(&str, BTreeMap<&str, Tally>, &[Record])> = policies
+                .iter()
+                .map(|(policy, records)| {
+                    (policy.as_str(), tallies(records, cell, settings.horizon, memory), records.as_slice())
+                })
+                .collect();
+            let reference = counted.iter().find(|(policy, ..)| reference == Some(*policy));
+            let reference: Option<(&str, Vec<Tally>)> =
+                reference.map(|(policy, students, _)| (*policy, students.values().cloned().collect()));
+            let first = lines.len();
+            for (policy, students, records) in &counted {
+                let students: Vec<Tally> = students.values().cloned().collect();
+                let values = bootstrap(&students, &statistics, options);
+                let differences = match &reference {
+                    Some((other, theirs)) if other != policy => compare(&students, theirs, &statistics, options),
+                    _ => vec![None; statistics.len()],
+                };
+                let rollouts = records.iter().filter(|r| r.point.cell == cell).count();
+                let line = |statistic: &Statistic, value: Option<Interval>, difference: Option<Difference>| Line {
+                    policy: policy.to_string(),
+                    split: cell.to_string(),
+                    protocol: protocol_name(statistic.protocol),
+                    statistic: statistic.name,
+                    rollouts,
+                    students: students.len(),
+                    value: value.map(|v| v.value),
+                    low: value.map(|v| v.low),
+                    high: value.map(|v| v.high),
+                    difference: difference.map(|d| d.interval.value),
+                    difference_low: difference.map(|d| d.interval.low),
+                    difference_high: difference.map(|d| d.interval.high),
+                    p: difference.map(|d| d.p),
+                    p_holm: None,
+                };
+                let numbers = statistics.iter().zip(values).zip(differences);
+                lines.extend(numbers.map(|((statistic, value), difference)| line(statistic, value, difference)));
+                if settings.protocol.shows(Protocol::Corrected) {
+                    for (name, value) in diversities(records, cell, settings.horizon) {
+                        let template = line(&STATISTICS[0], None, None);
+                        lines.push(Line { statistic: name, value, ..template });
+                    }
+                }
+            }
+            for protocol in ["corrected", "published"] {
+                correct(lines.get_mut(first..).unwrap_or_default(), protocol);
+            }
+        }
+        Results { reference: reference.map(String::from), resamples, confidence, lines }
+    }
+}
+
+/// Corrects the p-values of one protocol for their number.
+fn correct(lines: &mut [Line], protocol: &str) {
+    let mut compared: Vec<&mut Line> =
+        lines.iter_mut().filter(|line| line.protocol == protocol && line.p.is_some()).collect();
+    let corrected = holm(&compared.iter().filter_map(|line| line.p).collect::<Vec<_>>());
+    for (line, p) in compared.iter_mut().zip(corrected) {
+        line.p_holm = Some(p);
+    }
+}
+
+/// Self-BLEU of the last programs (mean over problems), the share of different programs, and the share of the students' programs
+/// that turn up.
+fn diversities(records: &[Record], cell: &str, horizon: usize) -> [(&'static str, Option<f64>); 3] {
+    let records: Vec<&Record> = records.iter().filter(|r| r.point.cell == cell).collect();
+    let programs = |record: &'_ Record| -> Vec<String> {
+        record.rollout.turns.iter().filter_map(|turn| turn.program.clone()).collect()
+    };
+    let generated: Vec<String> = records.iter().flat_map(|record| programs(record)).collect();
+    let real = records.iter().flat_map(|r| r.point.trajectory.steps.iter().skip(r.point.position).take(horizon));
+    let real: Vec<&str> = real.map(|step| step.code.as_str()).collect();
+    let mut last: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for record in &records {
+        last.entry(&record.point.trajectory.problem).or_default().extend(programs(record).pop());
+    }
+    let bleus: Vec<f64> = last
+        .values()
+        .filter_map(|texts| diversity::self_bleu(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
+        .collect();
+    let texts = || generated.iter().map(String::as_str);
+    [
+        ("self_bleu", (!bleus.is_empty()).then(|| bleus.iter().sum::<f64>() / bleus.len() as f64)),
+        ("distinct", diversity::distinct_share(texts())),
+        ("program_coverage", diversity::coverage(real, texts())),
+    ]
+}
