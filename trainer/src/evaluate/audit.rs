@@ -13,7 +13,6 @@
 use super::Point;
 use super::scripted::{Script, Stage};
 use crate::config::DapoSettings;
-use crate::error::Result;
 use crate::objective;
 use crate::random;
 use crate::rollout::{Beside, Rollout, worth};
@@ -71,10 +70,7 @@ impl RewardAudit {
     }
 }
 
-/// Audits the rewards of `settings` on the training data.
-///
-/// # Errors
-/// As [`Played::new`].
+/// Audits the rewards of `settings` on the training data; `None` as [`Played::new`].
 pub fn audit(
     settings: &DapoSettings,
     course: &Course,
@@ -82,9 +78,9 @@ pub fn audit(
     dataset: &Dataset,
     seed: u64,
     progress: &dyn Fn(usize, usize),
-) -> Result<RewardAudit> {
+) -> Option<RewardAudit> {
     let stage = Stage::new(course, pool, &dataset.train, seed, settings.turns, settings.max_new_tokens);
-    Ok(Played::new(&stage, &dataset.train, seed, settings.group_size, progress)?.audit(settings))
+    Some(Played::new(&stage, &dataset.train, seed, settings.group_size, progress)?.audit(settings))
 }
 
 /// Scripts that have played; any number of rewards can be audited on them.
@@ -97,22 +93,17 @@ pub struct Played<'a> {
 }
 
 impl<'a> Played<'a> {
-    /// Plays every script.
-    ///
-    /// # Errors
-    /// When no two students tried the same problem, so that there is nothing to compare with.
+    /// Plays every script. `None` when no two students tried the same problem: there is nothing to compare with.
     pub fn new(
         stage: &Stage,
         train: &'a [Trajectory],
         seed: u64,
         group_size: usize,
         progress: &dyn Fn(usize, usize),
-    ) -> Result<Self> {
+    ) -> Option<Self> {
         let points = points(stage, train, seed);
         if points.is_empty() {
-            let what = "no two students of the training data tried the same problem: a reward cannot be audited on \
-                        them; `dapo.audit: false` trains without";
-            return Err(crate::error::Error::Usage(what.into()));
+            return None;
         }
         let students = points.iter().map(|point| stage.neighbours(point, NEIGHBOURS)).collect();
         let mut scripts = Vec::new();
@@ -124,7 +115,7 @@ impl<'a> Played<'a> {
             scripts.push((script, (0..samples).map(|sample| stage.play(script, from, sample)).collect()));
             progress(done + 1, Script::ALL.len());
         }
-        Ok(Played { points, students, scripts })
+        Some(Played { points, students, scripts })
     }
 
     /// What every policy is worth under the rewards of `settings`.
@@ -219,7 +210,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
-    let (low, high) = (values.get(half.saturating_sub(usize::from(values.len() % 2 == 0))), values.get(half));
+    let (low, high) = (values.get(half.saturating_sub(usize::from(values.len().is_multiple_of(2)))), values.get(half));
     match (low, high) {
         (Some(low), Some(high)) => (low + high) / 2.0,
         _ => 0.0,

@@ -163,7 +163,7 @@ proptest! {
         let model = model(kind, lora);
         let refs: Vec<&FlatTree> = trees.iter().map(|t| &t.0).collect();
         let n: usize = refs.iter().map(|t| t.edges.len()).sum();
-        let clip = Clip::default();
+        let settings = PolicyLoss::default();
         let advantage = |tree: usize, sample: usize| ((seed + 5 * tree + 11 * sample) as f64 * 1.3).sin();
         let mut want = Tensor::from(0f64);
         let mut olds: Vec<Vec<f32>> = Vec::new();
@@ -176,7 +176,7 @@ proptest! {
             for (s, span) in spans.iter().enumerate() {
                 let ratio = ratio.narrow(0, span.start as i64, span.len() as i64);
                 let a = advantage(t, s);
-                let clipped = ratio.clamp(1.0 - clip.clip_low, 1.0 + clip.clip_high) * a;
+                let clipped = ratio.clamp(1.0 - settings.clip_low, 1.0 + settings.clip_high) * a;
                 want -= (ratio * a).minimum(&clipped).sum(Kind::Double) / n as f64;
             }
             olds.push(old);
@@ -187,9 +187,11 @@ proptest! {
             let samples: Vec<Sample<'_>> = trees[t].1.iter().enumerate().map(|(s, span)| Sample {
                 new: &read.log_probs[span.clone()],
                 old: &olds[t][span.clone()],
+                reference: None,
                 advantage: Advantage::Sample(advantage(t, s)),
+                normaliser: n as f64,
             }).collect();
-            let o = dapo(&samples, &clip, n as f64).unwrap();
+            let o = dapo(&samples, &settings).unwrap();
             (o.loss, o.grad.concat())
         });
         assert_same(&have, &want);
