@@ -88,9 +88,12 @@ def configuration(options, folder):
 
 
 def run(command, options):
-    """A process with the given number of threads; its last line of output is JSON."""
+    """A process with the given number of threads; its last line of output is JSON.
+
+    Threads that wait for each other sleep, on both sides: on a machine that has other work, spinning only burns time.
+    """
     threads = str(options.threads)
-    environment = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, TOKENIZERS_PARALLELISM="false",
+    environment = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, OMP_WAIT_POLICY="passive", TOKENIZERS_PARALLELISM="false",
                        PYTHONWARNINGS="ignore", TRANSFORMERS_VERBOSITY="error", TRL_EXPERIMENTAL_SILENCE="1")
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env=environment)

@@ -61,6 +61,7 @@ fn medians(times: Vec<(f64, f64)>) -> (f64, f64) {
 }
 
 fn main() -> anyhow::Result<()> {
+    novice::memory::keep_freed();
     let mut settings = [
         ("threads", 2),
         ("slots", 8),

@@ -113,6 +113,7 @@ fn time(repeats: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow:
 }
 
 fn main() -> anyhow::Result<()> {
+    novice::memory::keep_freed();
     let s = settings()?;
     tch::set_num_threads(s.get("threads") as i32);
     let hidden = s.count("hidden");

@@ -41,6 +41,7 @@ impl Keys {
 }
 
 fn main() -> anyhow::Result<()> {
+    novice::memory::keep_freed();
     let mut arguments = std::env::args().skip(1);
     let usage = "usage: peer_work export CONFIG out=FILE, or peer_work WORK MODEL ROWS.json key=value…";
     let (work, first) = (arguments.next().context(usage)?, arguments.next().context(usage)?);

@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod files;
+pub mod memory;
 pub(crate) mod parallel;
 pub(crate) mod random;
 

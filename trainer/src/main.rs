@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     wait_politely();
+    novice::memory::keep_freed();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -89,6 +89,8 @@ def plot(lines, path):
     figure, grid = pyplot.subplots(2, 2, figsize=(9, 6))
     for row, (work, label) in enumerate([("submissions", "submissions of a trajectory"), ("group", "rollouts of a group")]):
         some = [(size, line) for name, size, line in lines if name == work]
+        if not some:
+            continue
         for axes, at, title in [(grid[row][0], 2, "seconds on cores"), (grid[row][1], 4, "peak memory, MiB")]:
             for offset, name in enumerate(["Novice", "TRL, row by row"]):
                 axes.plot([s for s, _ in some], [line[at + offset] for _, line in some], marker="o", label=name)

@@ -11,6 +11,7 @@ loss on the learner's turns alone; `sft-free` the same without padding; `sft-pac
 import argparse
 import json
 import resource
+import tempfile
 import time
 
 import torch
@@ -39,7 +40,7 @@ class Ready(DPOTrainer):
 
 def settings(options, micro, accumulate):
     return dict(
-        output_dir="/tmp/peers-trl", per_device_train_batch_size=micro, gradient_accumulation_steps=accumulate,
+        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=micro, gradient_accumulation_steps=accumulate,
         num_train_epochs=1, learning_rate=options.rate, lr_scheduler_type="constant", weight_decay=0.0, max_grad_norm=1.0,
         train_sampling_strategy="sequential", logging_steps=1, logging_strategy="steps", save_strategy="no",
         report_to="none", use_cpu=True, bf16=False, disable_tqdm=True, max_length=None, gradient_checkpointing=False,

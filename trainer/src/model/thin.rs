@@ -117,86 +117,142 @@ impl Product<'_> {
     }
 }
 
-/// Defines `part` for one instruction set: blocks of `$outs` outputs, and of each the rows, `$most` or `$some` at a time, so
-/// that the sums of a block stay in registers.
+/// Defines `part` for one instruction set. A block is some rows by some outputs, as many sums as a register has lanes, which
+/// stay in registers; the sums of their lanes are then made together, each by the same tree.
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernel {
-    ($name:ident, $feature:literal, $lanes:literal, [$most:literal, $some:literal], $outs:literal, $zero:ident, $load:ident, $fma:ident, $total:expr) => {
-        mod $name {
-            use std::arch::x86_64::{$fma, $load, $zero};
-            use std::ops::Range;
+    ($feature:literal, $register:ident, $lanes:literal, [$most:literal, $some:literal], $zero:ident, $load:ident, $fma:ident) => {
+        use std::ops::Range;
 
-            use super::Product;
+        use super::Product;
 
-            #[target_feature(enable = $feature)]
-            pub(super) fn part(p: &Product<'_>, columns: Range<usize>) {
-                let mut column = columns.start;
-                while column < columns.end {
-                    let wide = column + $outs <= columns.end;
-                    let mut row = 0;
-                    while row < p.rows {
-                        let left = p.rows - row;
-                        row += match (left, wide) {
-                            ($most.., true) => block::<$most, $outs>(p, row, column),
-                            ($most.., false) => block::<$most, 1>(p, row, column),
-                            ($some.., true) => block::<$some, $outs>(p, row, column),
-                            ($some.., false) => block::<$some, 1>(p, row, column),
-                            (_, true) => block::<1, $outs>(p, row, column),
-                            (_, false) => block::<1, 1>(p, row, column),
-                        };
+        #[target_feature(enable = $feature)]
+        pub(super) fn part(p: &Product<'_>, columns: Range<usize>) {
+            let mut row = 0;
+            while row < p.rows {
+                row += match p.rows - row {
+                    $most.. => strip::<$most, { $lanes / $most }>(p, row, columns.clone()),
+                    $some.. => strip::<$some, { $lanes / $some }>(p, row, columns.clone()),
+                    _ => strip::<1, $lanes>(p, row, columns.clone()),
+                };
+            }
+        }
+
+        /// M rows by all columns of the part; returns M.
+        #[target_feature(enable = $feature)]
+        fn strip<const M: usize, const O: usize>(p: &Product<'_>, row: usize, columns: Range<usize>) -> usize {
+            let mut column = columns.start;
+            while column + O <= columns.end {
+                block::<M, O>(p, row, column);
+                column += O;
+            }
+            for column in column..columns.end {
+                block::<M, 1>(p, row, column);
+            }
+            M
+        }
+
+        /// M rows of O outputs.
+        #[target_feature(enable = $feature)]
+        fn block<const M: usize, const O: usize>(p: &Product<'_>, row: usize, column: usize) {
+            let x: [&[f32]; M] = std::array::from_fn(|m| &p.x[(row + m) * p.inner..][..p.inner]);
+            let w: [&[f32]; O] = std::array::from_fn(|o| &p.w[(column + o) * p.inner..][..p.inner]);
+            let mut sums = [[$zero(); O]; M];
+            let whole = p.inner / $lanes * $lanes;
+            let mut at = 0;
+            while at < whole {
+                // SAFETY: `at + lanes` is at most the length of each slice.
+                let xs: [$register; M] = std::array::from_fn(|m| unsafe { $load(x[m].as_ptr().add(at)) });
+                for o in 0..O {
+                    // SAFETY: as above.
+                    let ws = unsafe { $load(w[o].as_ptr().add(at)) };
+                    for m in 0..M {
+                        sums[m][o] = $fma(xs[m], ws, sums[m][o]);
                     }
-                    column += if wide { $outs } else { 1 };
+                }
+                at += $lanes;
+            }
+            let mut all = [$zero(); $lanes];
+            for m in 0..M {
+                for o in 0..O {
+                    all[m * O + o] = sums[m][o];
                 }
             }
-
-            /// Computes and writes M rows of O outputs; returns M.
-            #[target_feature(enable = $feature)]
-            fn block<const M: usize, const O: usize>(p: &Product<'_>, row: usize, column: usize) -> usize {
-                let x: [&[f32]; M] = std::array::from_fn(|m| &p.x[(row + m) * p.inner..][..p.inner]);
-                let w: [&[f32]; O] = std::array::from_fn(|o| &p.w[(column + o) * p.inner..][..p.inner]);
-                let mut sums = [[$zero(); O]; M];
-                let whole = p.inner / $lanes * $lanes;
-                let mut at = 0;
-                while at < whole {
-                    // SAFETY: `at + lanes` is at most the length of each slice.
-                    let ws: [_; O] = std::array::from_fn(|o| unsafe { $load(w[o].as_ptr().add(at)) });
-                    for m in 0..M {
-                        // SAFETY: as above.
-                        let xs = unsafe { $load(x[m].as_ptr().add(at)) };
-                        for o in 0..O {
-                            sums[m][o] = $fma(xs, ws[o], sums[m][o]);
-                        }
+            let totals = totals(all);
+            for m in 0..M {
+                for o in 0..O {
+                    let mut sum = totals[m * O + o];
+                    for i in whole..p.inner {
+                        sum = x[m][i].mul_add(w[o][i], sum);
                     }
-                    at += $lanes;
+                    let bias = p.bias.map_or(0.0, |b| b[column + o]);
+                    // SAFETY: the block lies within the rows and within the columns of this part of the work.
+                    unsafe { p.target.set(row + m, column + o, sum + bias) }
                 }
-                for m in 0..M {
-                    for o in 0..O {
-                        let mut sum = $total(sums[m][o]);
-                        for i in whole..p.inner {
-                            sum = x[m][i].mul_add(w[o][i], sum);
-                        }
-                        let bias = p.bias.map_or(0.0, |b| b[column + o]);
-                        // SAFETY: the block lies within the rows and within the columns of this part of the work.
-                        unsafe { p.target.set(row + m, column + o, sum + bias) }
-                    }
-                }
-                M
             }
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-kernel!(avx512, "avx512f", 16, [8, 4], 3, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_fmadd_ps, |v| {
-    std::arch::x86_64::_mm512_reduce_add_ps(v)
-});
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    kernel!("avx512f", __m512, 16, [8, 4], _mm512_setzero_ps, _mm512_loadu_ps, _mm512_fmadd_ps);
+
+    /// The sum of the lanes of each register.
+    #[target_feature(enable = "avx512f")]
+    fn totals(v: [__m512; 16]) -> [f32; 16] {
+        // Pairs of registers, then fours, each quarter by itself; then the quarters.
+        let pairs: [__m512; 8] = std::array::from_fn(|i| {
+            let (a, b) = (v[2 * i], v[2 * i + 1]);
+            _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b))
+        });
+        let fours: [__m512; 4] = std::array::from_fn(|i| {
+            let (a, b) = (_mm512_castps_pd(pairs[2 * i]), _mm512_castps_pd(pairs[2 * i + 1]));
+            let (low, high) = (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+            _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+        });
+        let eights: [__m512; 2] = std::array::from_fn(|i| {
+            let (a, b) = (fours[2 * i], fours[2 * i + 1]);
+            _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b))
+        });
+        let [a, b] = eights;
+        let all = _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xDD>(a, b));
+        let mut out = [0.0; 16];
+        // SAFETY: there is room for sixteen numbers.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), all) };
+        out
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
-kernel!(avx2, "avx2,fma", 8, [4, 2], 2, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_fmadd_ps, |v| {
-    let mut lanes = [0.0f32; 8];
-    // SAFETY: there is room for eight numbers.
-    unsafe { std::arch::x86_64::_mm256_storeu_ps(lanes.as_mut_ptr(), v) };
-    ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]))
-});
+mod avx2 {
+    use std::arch::x86_64::*;
+
+    kernel!("avx2,fma", __m256, 8, [4, 2], _mm256_setzero_ps, _mm256_loadu_ps, _mm256_fmadd_ps);
+
+    /// The sum of the lanes of each register.
+    #[target_feature(enable = "avx2,fma")]
+    fn totals(v: [__m256; 8]) -> [f32; 8] {
+        // Pairs of registers, then fours, each half by itself; then the halves.
+        let pairs: [__m256; 4] = std::array::from_fn(|i| {
+            let (a, b) = (v[2 * i], v[2 * i + 1]);
+            _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b))
+        });
+        let fours: [__m256; 2] = std::array::from_fn(|i| {
+            let (a, b) = (_mm256_castps_pd(pairs[2 * i]), _mm256_castps_pd(pairs[2 * i + 1]));
+            let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            _mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+        });
+        let [a, b] = fours;
+        let all = _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
+        let mut out = [0.0; 8];
+        // SAFETY: there is room for eight numbers.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), all) };
+        out
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -222,6 +278,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The kernel that this CPU would not choose is tested too, where it can run it.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_narrower_kernel_computes_the_same() {
+        if !(std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")) {
+            return;
+        }
+        let (rows, inner, out) = (7, 45, 29);
+        let (x, w, b) = (wave(rows, inner, 0.1), wave(out, inner, 0.2), wave(1, out, 0.3).view([out]));
+        let have = Tensor::zeros([rows, out], (Kind::Float, Device::Cpu));
+        // SAFETY: contiguous float32 CPU tensors that live until the end of the test; nothing writes to them.
+        let (xs, ws, bias) = unsafe { (numbers(&x), numbers(&w), numbers(&b)) };
+        let target = Target { start: have.data_ptr().cast(), width: out as usize };
+        let product = Product { x: xs, w: ws, bias: Some(bias), inner: inner as usize, rows: rows as usize, target };
+        // SAFETY: the CPU has the features, as was just asked.
+        unsafe { avx2::part(&product, 0..out as usize) };
+        assert!((have - x.linear(&w, Some(&b))).abs().max().double_value(&[]) < 1e-5);
     }
 
     #[test]
