@@ -96,6 +96,20 @@ fn a_run_from_logs_to_a_table() {
         succeed(at, &["rewards", "replay", "runs/tiny", "--set", "dapo.rewards=[{name: ending, weight: 1.0}]"]);
     assert!(replayed.lines().filter(|l| l.starts_with('|')).count() > 2, "{replayed}");
 
+    // Adapters on what was trained, and more training of those adapters.
+    let on_sft = ["train", "tiny.yaml", "--set", "model.path=runs/tiny/models/sft"];
+    let adapters = ["name=second", "model.lora={rank: 2}", "model.recompute=true", "stages=[dpo]", "dpo.loss=ipo"];
+    let again = ["name=third", "model.adapter=runs/second/models/dpo/adapter", "stages=[sft]", "sft.epochs=1"];
+    for (settings, stage) in [(adapters.as_slice(), "dpo"), (again.as_slice(), "sft")] {
+        let sets = settings.iter().flat_map(|s| ["--set", *s]);
+        succeed(at, &on_sft.into_iter().chain(sets).collect::<Vec<_>>());
+        let name = settings[0].trim_start_matches("name=");
+        let saved = at.join("runs").join(name).join("models").join(stage).join("adapter");
+        let config: Value = serde_json::from_slice(&fs::read(saved.join("adapter_config.json")).unwrap()).unwrap();
+        assert_eq!((&config["r"], &config["peft_type"]), (&Value::from(2), &Value::from("LORA")));
+        assert!(saved.join("adapter_model.safetensors").exists());
+    }
+
     let watched = succeed(at, &["simulate", "runs/tiny", "--problem", "total", "-n", "2"]);
     assert!(watched.contains("learner 2 of 2"), "{watched}");
     let statistics = succeed(at, &["traces", "tiny.yaml"]);

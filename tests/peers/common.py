@@ -124,12 +124,13 @@ def best(ways, repeat):
 
 
 def table(results, columns, reference="ours"):
-    """Prints one line a way, with the ratio of its time to ours."""
-    print(f"{'way':34} {'seconds':>9} {'ratio':>7} " + " ".join(f"{title:>14}" for title in columns))
+    """One line a way: seconds by the wall clock and on cores, each with the ratio to ours."""
+    print(f"{'way':24} {'seconds':>9} {'ratio':>6} {'on cores':>9} {'ratio':>6} " + " ".join(f"{c:>12}" for c in columns))
+    ours = results[reference]
     for name, result in results.items():
-        ratio = result["seconds"] / results[reference]["seconds"]
         cells = []
-        for title in columns:
-            value = result.get(title)
-            cells.append(f"{value:14.4f}" if isinstance(value, float) else f"{'' if value is None else value:>14}")
-        print(f"{name:34} {result['seconds']:9.2f} {ratio:7.2f} " + " ".join(cells), flush=True)
+        for column in columns:
+            value = result.get(column)
+            cells.append(f"{value:12.4f}" if isinstance(value, float) else f"{'' if value is None else value:>12}")
+        print(f"{name:24} {result['seconds']:9.2f} {result['seconds'] / ours['seconds']:6.2f} {result['cpu']:9.2f} "
+              f"{result['cpu'] / ours['cpu']:6.2f} " + " ".join(cells), flush=True)

@@ -4,9 +4,9 @@
 //!     cargo run --release --example peer_work -- WORK MODEL ROWS.json key=value…
 //!
 //! `export` writes the conversations, pairs and prompts of a config's training trajectories as tokens, for both sides. WORK:
-//! `sft` and `dpo` train an epoch; `generate` decodes greedily behind prompts; `group` plays groups of learners over several
+//! `sft` and `dpo` train an epoch, `tree` likewise on all targets of the pairs' trees; `generate` decodes greedily behind prompts; `group` plays groups of learners over several
 //! turns with a given answer in between. Keys: threads, batch (trajectories or pairs a step, prompts at a time), rate,
-//! budget (tokens of a pass), lora (rank), new (tokens of a turn), samples (learners of a group), turns, recompute=1, chunk (rows
+//! budget (tokens of a pass), adapter (a folder of PEFT's to train), new (tokens of a turn), samples (learners of a group), turns, recompute=1, chunk (rows
 //! of the LM head). Prints one JSON object: seconds of the work alone, losses, peak memory.
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use novice::config::{LoraConfig, OptimiserSettings, Run, Sampling, Schedule};
+use novice::config::{OptimiserSettings, Run, Sampling, Schedule};
 use novice::forest::{self, Options};
 use novice::generate::{Decoder, RngKey, SlotId, Turn};
 use novice::model::Model;
@@ -55,15 +55,16 @@ fn main() -> anyhow::Result<()> {
     tch::set_num_threads(keys.number("threads", 2)?);
     let rows: Value = serde_json::from_str(&std::fs::read_to_string(rows)?)?;
     let mut model = Model::load(Path::new(&first), Kind::Float, Device::Cpu)?;
-    if keys.number("lora", 0)? > 0 {
-        model.add_lora(&LoraConfig { rank: keys.number("lora", 0)?, ..LoraConfig::default() }, 7)?;
+    if let Some(folder) = keys.text("adapter") {
+        model.load_adapters(Path::new(folder))?;
     }
     let result = match work.as_str() {
-        "sft" => sft(&rows, &model, &keys)?,
+        "sft" => sft(chains(&rows)?, &model, &keys)?,
+        "tree" => sft(pairs(&rows)?.into_iter().map(|(tree, _)| tree).collect(), &model, &keys)?,
         "dpo" => dpo(&rows, &model, &keys)?,
         "generate" => generate(&rows, &model, &keys)?,
         "group" => group(&rows, &model, &keys)?,
-        other => bail!("{other:?} is not export, sft, dpo, generate or group"),
+        other => bail!("{other:?} is not export, sft, tree, dpo, generate or group"),
     };
     println!("{result}");
     Ok(())
@@ -128,10 +129,10 @@ fn chains(rows: &Value) -> anyhow::Result<Vec<FlatTree>> {
     all.iter().map(chain).collect()
 }
 
-/// A tree with, for each pair, the edges of its answers.
-type Pairs = (FlatTree, Vec<[Range<usize>; 2]>);
+/// For each pair of a tree, the edges of its answers.
+type Sides = Vec<[Range<usize>; 2]>;
 
-fn pairs(rows: &Value) -> anyhow::Result<Vec<Pairs>> {
+fn pairs(rows: &Value) -> anyhow::Result<Vec<(FlatTree, Sides)>> {
     let mut all = Vec::new();
     for value in read::<Vec<Value>>(rows, "trees")? {
         let mut tree = TokenTree::default();
@@ -168,12 +169,11 @@ fn lengths<'a>(trees: impl IntoIterator<Item = &'a FlatTree>) -> Vec<usize> {
     trees.into_iter().map(|t| t.tokens.len()).collect()
 }
 
-fn sft(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
-    let trees = chains(rows)?;
+fn sft(trees: Vec<FlatTree>, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
     let (mut adamw, rate) = optimiser(model, keys)?;
     let (options, budget) = (options(keys)?, keys.number("budget", 4096)?);
     let mut losses = Vec::new();
-    let started = Instant::now();
+    let clock = Clock::start();
     for batch in trees.chunks(keys.number("batch", 4)?) {
         let n: usize = batch.iter().map(|t| t.edges.len()).sum();
         let mut loss = 0.0;
@@ -187,22 +187,20 @@ fn sft(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
         adamw.zero_grad()?;
         losses.push((loss / n as f64, n));
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let result = clock.stop(json!({}));
     let targets: usize = losses.iter().map(|l| l.1).sum();
     let mean = losses.iter().map(|(loss, n)| loss * *n as f64).sum::<f64>() / targets as f64;
     let tokens: usize = lengths(&trees).iter().sum();
     let losses: Vec<f64> = losses.iter().map(|l| l.0).collect();
-    Ok(
-        json!({"seconds": seconds, "loss": mean, "losses": losses, "tokens": tokens, "targets": targets, "peak_mib": peak()}),
-    )
+    Ok(with(result, json!({"loss": mean, "losses": losses, "tokens": tokens, "targets": targets})))
 }
 
 fn dpo(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
-    let (flat, trees): (Vec<_>, Vec<_>) = pairs(rows)?.into_iter().unzip();
+    let (flat, trees): (Vec<FlatTree>, Vec<Sides>) = pairs(rows)?.into_iter().unzip();
     let (mut adamw, rate) = optimiser(model, keys)?;
     let (options, budget) = (options(keys)?, keys.number("budget", 4096)?);
     let loss = DpoLoss { beta: keys.number("beta", 0.1)?, ..DpoLoss::default() };
-    let started = Instant::now();
+    let clock = Clock::start();
     let mut reference = vec![Vec::new(); trees.len()];
     for pass in forest::pack(&lengths(&flat), budget) {
         let some: Vec<&FlatTree> = pass.iter().map(|&i| &flat[i]).collect();
@@ -247,20 +245,19 @@ fn dpo(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
         adamw.step(rate)?;
         adamw.zero_grad()?;
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let result = clock.stop(json!({}));
     let tokens: usize = lengths(&flat).iter().sum();
-    Ok(json!({
-        "seconds": seconds, "loss": total / count as f64, "pairs": count, "tokens": tokens,
-        "chosen_log_prob": metrics.get("chosen_log_prob"), "rejected_log_prob": metrics.get("rejected_log_prob"),
-        "peak_mib": peak(),
-    }))
+    let log_prob = |side| metrics.get(side);
+    let seen =
+        json!({"chosen_log_prob": log_prob("chosen_log_prob"), "rejected_log_prob": log_prob("rejected_log_prob")});
+    Ok(with(result, with(seen, json!({"loss": total / count as f64, "pairs": count, "tokens": tokens}))))
 }
 
 fn generate(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
     let prompts: Vec<Vec<u32>> = read(rows, "prompts")?;
     let (new, batch) = (keys.number("new", 128)?, keys.number("batch", 8)?);
     let mut written = Vec::new();
-    let started = Instant::now();
+    let clock = Clock::start();
     for prompts in prompts.chunks(batch) {
         let mut decoder = Decoder::new(model);
         let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
@@ -269,9 +266,8 @@ fn generate(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
         let turns: Vec<Turn> = slots.iter().map(turn).collect();
         written.extend(decoder.decode(&turns, &Sampling::GREEDY, &mut |_, _| {})?.into_iter().map(|d| d.tokens));
     }
-    let seconds = started.elapsed().as_secs_f64();
     let tokens: usize = written.iter().map(Vec::len).sum();
-    Ok(json!({"seconds": seconds, "tokens": tokens, "written": written, "peak_mib": peak()}))
+    Ok(clock.stop(json!({"tokens": tokens, "written": written})))
 }
 
 fn group(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
@@ -281,7 +277,7 @@ fn group(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
     let prompts: Vec<Vec<u32>> = read(rows, "prompts")?;
     let prompts: Vec<Vec<u32>> = prompts.into_iter().take(keys.number("groups", usize::MAX)?).collect();
     let (mut rollouts, mut tokens) = (0, 0);
-    let started = Instant::now();
+    let clock = Clock::start();
     for (learner, prompt) in (0..).zip(&prompts) {
         let mut decoder = Decoder::new(model);
         let trunk = decoder.open();
@@ -299,8 +295,43 @@ fn group(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
         }
         rollouts += samples;
     }
-    let seconds = started.elapsed().as_secs_f64();
-    Ok(json!({"seconds": seconds, "rollouts": rollouts, "tokens": tokens, "peak_mib": peak()}))
+    Ok(clock.stop(json!({"rollouts": rollouts, "tokens": tokens})))
+}
+
+/// The fields of both.
+fn with(mut a: Value, b: Value) -> Value {
+    if let (Some(a), Value::Object(b)) = (a.as_object_mut(), b) {
+        a.extend(b);
+    }
+    a
+}
+
+/// Clocks of a piece of work.
+struct Clock {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Clock {
+    fn start() -> Clock {
+        Clock { wall: Instant::now(), cpu: processor() }
+    }
+
+    /// Adds the seconds since the start to a result: by the wall clock, and of all threads on a core.
+    fn stop(self, mut result: Value) -> Value {
+        result["seconds"] = json!(self.wall.elapsed().as_secs_f64());
+        result["cpu"] = json!(processor() - self.cpu);
+        result["peak_mib"] = json!(peak());
+        result
+    }
+}
+
+/// Time of this process on cores so far, in seconds.
+fn processor() -> f64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a timespec that may be written to.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut t) };
+    t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
 }
 
 /// Largest resident memory of this process so far, in MiB.

@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod files;
+pub(crate) mod parallel;
 pub(crate) mod random;
 
 pub mod config;

@@ -200,7 +200,8 @@ impl Workshop {
         max_new_tokens: usize,
         sampling: Sampling,
     ) -> Classroom<'a> {
-        let limits = rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens };
+        let limits =
+            rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens, max_repeats: 0 };
         let Workshop { renderer, dialogue, pool, .. } = self;
         Classroom { model, renderer, dialogue, pool, limits, sampling, stop: &self.run.dialogue.stop }
     }

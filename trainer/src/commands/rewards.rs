@@ -87,7 +87,7 @@ impl AuditArgs {
         if self.each {
             return each(&run, &course, &pool, &dataset);
         }
-        let found = audited(&run, &course, &pool, &dataset)?;
+        let found = audited(&run, &course, &pool, &dataset).ok_or_else(nothing_to_compare)?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&found)?);
         } else {
@@ -103,7 +103,7 @@ fn each(run: &Run, course: &Course, pool: &Pool, dataset: &Dataset) -> anyhow::R
     let stage = Stage::new(course, pool, &dataset.train, run.seed, d.turns, d.max_new_tokens);
     let progress = Counter::new("playing", "script", None);
     let told = |done, total| progress.set(done, total);
-    let played = Played::new(&stage, &dataset.train, run.seed, d.group_size, &told)?;
+    let played = Played::new(&stage, &dataset.train, run.seed, d.group_size, &told).ok_or_else(nothing_to_compare)?;
     progress.finish();
     let audits: Vec<(RewardName, RewardAudit)> = RewardName::all()
         .map(|name| {
@@ -122,8 +122,15 @@ fn each(run: &Run, course: &Course, pool: &Pool, dataset: &Dataset) -> anyhow::R
     Ok(())
 }
 
-/// The audit of a run's rewards, with a progress bar.
-pub(super) fn audited(run: &Run, course: &Course, pool: &Pool, dataset: &Dataset) -> crate::Result<RewardAudit> {
+/// Why a reward cannot be audited.
+pub(super) const NOTHING_TO_COMPARE: &str = "no training trajectory has two submissions";
+
+fn nothing_to_compare() -> Error {
+    Error::Failed(format!("a reward cannot be audited on these data: {NOTHING_TO_COMPARE}"))
+}
+
+/// The audit of a run's rewards, with a progress bar; `None` when there is [`NOTHING_TO_COMPARE`].
+pub(super) fn audited(run: &Run, course: &Course, pool: &Pool, dataset: &Dataset) -> Option<RewardAudit> {
     let progress = Counter::new("auditing the rewards", "script", None);
     let found = audit(&run.dapo, course, pool, dataset, run.seed, &|done, total| progress.set(done, total));
     progress.finish();

@@ -64,7 +64,7 @@ impl Simulate {
         let start = workshop.start(&trajectory, position, key)?.ok_or_else(|| {
             Error::Usage("the problem does not fit into `dialogue.max_tokens`; set a larger one".to_string())
         })?;
-        for (i, rollout) in classroom.run(&[start], self.n, &|_, _| {})?.into_iter().flatten().enumerate() {
+        for (i, rollout) in classroom.run(&[start], self.n, &|_, _| {})?.groups.into_iter().flatten().enumerate() {
             let turns = workshop.told(&trajectory, position, &rollout)?;
             let turns: Vec<(&str, &str)> = turns.iter().map(|(r, t)| (r.name(), t.as_str())).collect();
             println!("learner {} of {} · model {label}", i + 1, self.n);

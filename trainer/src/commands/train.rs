@@ -1,7 +1,7 @@
 //! `novice train`: runs the stages of a configuration.
 
 use super::ConfigArgs;
-use super::rewards::{audited, passed};
+use super::rewards::{NOTHING_TO_COMPARE, audited, passed};
 use crate::checkpoint::{CheckpointStore, Existing, Interrupt, RunDir, RunFacts, Versions};
 use crate::config::{Run, StageName};
 use crate::monitor::{Monitor, MonitorOptions, ResumeAt};
@@ -48,9 +48,13 @@ impl Train {
             return Ok(());
         }
         if run.dapo.audit && !self.resume && run.stages.contains(&StageName::Dapo) {
-            let found = audited(&run, &workshop.course, &workshop.pool, &workshop.dataset)?;
-            eprintln!("rewards, played by scripts (`novice rewards audit`):\n{}", found.render());
-            passed(&found)?;
+            match audited(&run, &workshop.course, &workshop.pool, &workshop.dataset) {
+                Some(found) => {
+                    eprintln!("rewards, played by scripts (`novice rewards audit`):\n{}", found.render());
+                    passed(&found)?;
+                }
+                None => eprintln!("rewards: not audited, {NOTHING_TO_COMPARE}"),
+            }
         }
         let versions = Versions::current(Some(workshop.guest.clone()));
         let yaml = run.to_yaml()?;

@@ -3,6 +3,7 @@
 //! A configuration is a YAML file; every section and every field has a default. [`Run::load`] reads it, applies
 //! `--set key=value`, and checks ranges; what it gives back can be run. Paths in a file are relative to that file.
 
+mod dapo;
 mod data;
 mod dialogue;
 mod dpo;
@@ -16,14 +17,12 @@ mod sampling;
 mod synthetic;
 mod validate;
 
+pub use dapo::{AdvantageEstimator, Credit, DapoSettings, KeepBy, KeepSettings, LossAverage, WeightedReward};
 pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSettings};
 pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
 pub use dpo::{DpoSettings, PairLoss, PairStrategy};
 pub use model::{Dtype, InitArchitecture, InitSettings, ModelSettings};
-pub use run::{
-    DapoSettings, EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings, SftSettings, StageName,
-    WeightedReward,
-};
+pub use run::{EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings, SftSettings, StageName};
 
 pub use lora::LoraConfig;
 pub(crate) use lora::PROJECTIONS;

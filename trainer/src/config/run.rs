@@ -1,7 +1,6 @@
-//! Settings of the stages SFT and DAPO, of evaluation, of the sandbox and of what is written while a run goes on.
+//! Settings of the stage SFT, of evaluation, of the sandbox and of what is written while a run goes on.
 
 use super::{OptimiserSettings, Sampling};
-use novice_rewards::RewardName;
 use novice_rewards::metrics::statistics::Protocol;
 use serde::{Deserialize, Serialize};
 
@@ -60,78 +59,6 @@ impl Default for SftSettings {
             eval_every: 20,
         }
     }
-}
-
-/// Online training on the model's own rollouts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DapoSettings {
-    /// Optimisation steps.
-    pub steps: usize,
-    /// Groups a step: starts, each a point in a real trajectory.
-    pub groups: usize,
-    /// Rollouts a group.
-    pub group_size: usize,
-    /// Submissions a rollout at most.
-    pub turns: usize,
-    /// Longest submission in tokens.
-    pub max_new_tokens: usize,
-    /// Tokens before that length in which the overlong penalty grows from 0 to 1.
-    pub overlong_buffer: usize,
-    /// Weight of the overlong penalty.
-    pub overlong_weight: f64,
-    /// How tokens are drawn.
-    pub sampling: Sampling,
-    /// Lower clip of the probability ratio: 1 − this.
-    pub clip_low: f64,
-    /// Upper clip of the probability ratio: 1 + this.
-    pub clip_high: f64,
-    /// Updates on each batch of rollouts.
-    pub updates: usize,
-    /// Divide advantages by the group's standard deviation.
-    pub scale_advantages: bool,
-    /// Draw new groups in place of groups whose rewards are all equal, up to this many rounds a step.
-    pub resample_rounds: usize,
-    /// Rewards and their weights; `novice rewards list` names them.
-    pub rewards: Vec<WeightedReward>,
-    /// Before a new run, play scripted policies through the rewards, and refuse rewards that pay an exploit better than a student's
-    /// work. Takes seconds to a minute.
-    pub audit: bool,
-    /// Learning rate, schedule, clipping.
-    pub optimiser: OptimiserSettings,
-}
-
-impl Default for DapoSettings {
-    fn default() -> Self {
-        DapoSettings {
-            steps: 50,
-            groups: 4,
-            group_size: 8,
-            turns: 3,
-            max_new_tokens: 256,
-            overlong_buffer: 32,
-            overlong_weight: 0.5,
-            sampling: Sampling::default(),
-            clip_low: 0.2,
-            clip_high: 0.28,
-            updates: 1,
-            scale_advantages: true,
-            resample_rounds: 2,
-            rewards: vec![WeightedReward { name: RewardName::Energy, weight: 1.0 }],
-            audit: true,
-            optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },
-        }
-    }
-}
-
-/// A reward and how much it counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightedReward {
-    /// Its name.
-    pub name: RewardName,
-    /// Its weight.
-    pub weight: f64,
 }
 
 /// Rollouts beside real students.

@@ -77,6 +77,8 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     share("data.split", "held_out_students", run.data.split.held_out_students, true);
     share("data.split", "held_out_problems", run.data.split.held_out_problems, true);
     share("dapo", "clip_low", run.dapo.clip_low, true);
+    share("dapo.keep", "low", run.dapo.keep.low, false);
+    share("dapo.keep", "high", run.dapo.keep.high, false);
     share("evaluate", "confidence", run.evaluate.confidence, true);
     let mut not_negative = |section: &str, key: &str, value: f64| {
         if !(value >= 0.0 && value.is_finite()) {
@@ -86,6 +88,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     not_negative("dpo", "sft_weight", run.dpo.sft_weight);
     not_negative("dapo", "clip_high", run.dapo.clip_high);
     not_negative("dapo", "overlong_weight", run.dapo.overlong_weight);
+    not_negative("dapo", "kl_weight", run.dapo.kl_weight);
     if !(run.dpo.beta > 0.0 && run.dpo.beta.is_finite()) {
         found.push(problem("dpo", "beta", format!("more than 0 is expected, found {}", run.dpo.beta)));
     }
@@ -106,6 +109,9 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
             "temperature",
             "more than 0 is expected: greedy rollouts of a group are equal",
         ));
+    }
+    if run.dapo.keep.low > run.dapo.keep.high {
+        found.push(problem("dapo.keep", "low", format!("at most `high` ({}) is expected", run.dapo.keep.high)));
     }
     if !(0.0..=100.0).contains(&run.data.filters.min_final_grade) {
         found.push(problem("data.filters", "min_final_grade", "a grade from 0 to 100 is expected"));

@@ -14,7 +14,6 @@
 use super::Point;
 use super::scripted::{Script, Stage};
 use crate::config::DapoSettings;
-use crate::error::Result;
 use crate::objective;
 use crate::random;
 use crate::rollout::{Beside, Rollout, worth};
@@ -75,10 +74,7 @@ impl RewardAudit {
     }
 }
 
-/// Audits the rewards of `settings` on the training data.
-///
-/// # Errors
-/// As [`Played::new`].
+/// Audits the rewards of `settings` on the training data; `None` as [`Played::new`].
 pub fn audit(
     settings: &DapoSettings,
     course: &Course,
@@ -86,9 +82,9 @@ pub fn audit(
     dataset: &Dataset,
     seed: u64,
     progress: &dyn Fn(usize, usize),
-) -> Result<RewardAudit> {
+) -> Option<RewardAudit> {
     let stage = Stage::new(course, pool, &dataset.train, seed, settings.turns, settings.max_new_tokens);
-    Ok(Played::new(&stage, &dataset.train, seed, settings.group_size, progress)?.audit(settings))
+    Some(Played::new(&stage, &dataset.train, seed, settings.group_size, progress)?.audit(settings))
 }
 
 /// Scripts that have played; any number of rewards can be audited on them.
@@ -101,21 +97,17 @@ pub struct Played<'a> {
 }
 
 impl<'a> Played<'a> {
-    /// Plays every script.
-    ///
-    /// # Errors
-    /// When no trajectory has two submissions.
+    /// Plays every script. `None` when no trajectory has two submissions: there is nothing to play from.
     pub fn new(
         stage: &Stage,
         train: &'a [Trajectory],
         seed: u64,
         group_size: usize,
         progress: &dyn Fn(usize, usize),
-    ) -> Result<Self> {
+    ) -> Option<Self> {
         let points = points(stage, train, seed);
         if points.is_empty() {
-            let what = "no training trajectory has two submissions: there is nothing to audit a reward on";
-            return Err(crate::error::Error::Usage(what.into()));
+            return None;
         }
         let students = points.iter().map(|point| stage.neighbours(point, NEIGHBOURS)).collect();
         let mut scripts = Vec::new();
@@ -127,7 +119,7 @@ impl<'a> Played<'a> {
             scripts.push((script, (0..samples).map(|sample| stage.play(script, from, sample)).collect()));
             progress(done + 1, Script::ALL.len());
         }
-        Ok(Played { points, students, scripts })
+        Some(Played { points, students, scripts })
     }
 
     /// What every policy is worth under the rewards of `settings`.

@@ -70,7 +70,7 @@ fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec
     }
     // A start that does not fit into the context stays an empty rollout: uncovered, its grade kept.
     let mut rollouts = vec![Rollout { end: Some(End::OutOfTokens), ..Rollout::default() }; points.len()];
-    for (group, place) in classroom.run(&starts, 1, &|_, _| {})?.into_iter().zip(places) {
+    for (group, place) in classroom.run(&starts, 1, &|_, _| {})?.groups.into_iter().zip(places) {
         if let Some(rollout) = group.into_iter().next() {
             rollouts[place] = rollout;
         }

@@ -14,8 +14,9 @@ use super::batch::{Batch, on};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::Model;
 
-/// Logits of a chunk, where the options leave it open: 32 MiB of them. More rows would not make the products faster.
-const CHUNK_LOGITS: usize = 8 << 20;
+/// Logits of a chunk, where the options leave it open: 64 MiB of them. With fewer rows the matrix library, which copies the
+/// weight for every product, would spend more of its time on that.
+const CHUNK_LOGITS: usize = 16 << 20;
 
 /// Log-probs and entropies, one of each a target.
 #[derive(Debug, Default)]

@@ -29,7 +29,7 @@ pub use pass::{Slopes, backward, backward_weighted, log_probs};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Target rows that go through the LM head at once. Memory: about `chunk · vocab_size · 4` bytes, twice that with
-    /// entropies. 0, the default: as many as make 32 MiB.
+    /// entropies. 0, the default: as many as make 64 MiB.
     pub chunk: usize,
     /// Logits are divided by it before the softmax. 1 is the model's own distribution.
     pub temperature: f64,

@@ -13,7 +13,7 @@
 //! | `sampler`, `rng` | one token from a row of logits |
 //! | `cache`, `store`, `device` | keys and values, and who shares them |
 //! | `pass`, `kernel` | attention over the cache |
-//! | `lanes`, `numbers`, `parallel` | fast loops over plain slices, on libtorch's threads |
+//! | `lanes`, `numbers` | fast loops over plain slices |
 
 mod cache;
 mod decoder;
@@ -21,7 +21,6 @@ mod device;
 mod kernel;
 mod lanes;
 mod numbers;
-mod parallel;
 mod pass;
 mod rng;
 mod sampler;

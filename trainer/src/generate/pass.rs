@@ -13,10 +13,10 @@ use tch::{Kind, Tensor};
 use super::cache::{Cache, Chain, Link};
 use super::kernel;
 use super::numbers::{Numbers, filled};
-use super::parallel;
 use super::store::{Layout, Run, Store};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::{Attention, scaled_dot_product};
+use crate::parallel;
 
 /// Up to this many new tokens of a sequence go through `kernel`.
 const FEW: usize = 8;
@@ -85,6 +85,10 @@ pub(super) struct Pass<'a> {
 }
 
 impl Attention for Pass<'_> {
+    fn wants_gradient(&self) -> bool {
+        false
+    }
+
     fn attend(&mut self, layer: usize, q: Tensor, k: Tensor, v: Tensor) -> Result<Tensor> {
         match self.cache.on_host() {
             true => self.on_host(layer, &q, &k, &v),

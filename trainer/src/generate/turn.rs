@@ -12,11 +12,11 @@ use std::sync::Mutex;
 
 use super::decoder::{Decoder, SlotId};
 use super::numbers::Numbers;
-use super::parallel;
 use super::rng::RngKey;
 use super::sampler::{Draw, Sampler};
 use crate::config::Sampling;
 use crate::error::{Error, Result};
+use crate::parallel;
 
 /// From this many logits on, rows are shared out to several threads; in tests from the first, so that they are tested.
 const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 16 };
@@ -153,7 +153,7 @@ impl Decoder<'_> {
         if !self.active.is_empty() {
             let batch: Vec<(SlotId, usize)> = self.active.iter().map(|turn| (turn.slot, 1)).collect();
             let hidden = self.forward(&batch)?;
-            let logits = Numbers::of(&tch::no_grad(|| self.model.logits(&hidden))?)?;
+            let logits = Numbers::of(&self.model.read_logits(&hidden)?)?;
             for (index, draw) in self.draw(&logits, sampling)?.into_iter().enumerate() {
                 let turn = &mut self.active[index];
                 turn.drawn.tokens.push(draw.token);

@@ -35,23 +35,24 @@ impl Layer {
         attention: &mut dyn Attention,
         rows: Option<&Tensor>,
     ) -> Result<Tensor> {
+        let graph = attention.wants_gradient();
         let mut mixed = self.mix(index, x, rotation, attention)?;
         let mut x = x.shallow_clone();
         if let Some(rows) = rows {
             (x, mixed) = (x.f_index_select(0, rows).op("rows")?, mixed.f_index_select(0, rows).op("rows")?);
         }
         let [.., o_proj] = &self.attention;
-        self.think(&x.f_add(&o_proj.forward(&mixed)?).op("residual")?)
+        self.think(&x.f_add(&o_proj.forward(&mixed, graph)?).op("residual")?, graph)
     }
 
     /// Attention, before the output projection: `[T, heads · head_dim]`.
     fn mix(&self, index: usize, x: &Tensor, rotation: &Rotation, attention: &mut dyn Attention) -> Result<Tensor> {
         let [q_proj, k_proj, v_proj, _] = &self.attention;
-        let y = self.input_norm.forward(x)?;
+        let (y, graph) = (self.input_norm.forward(x)?, attention.wants_gradient());
         let heads = |t: Tensor| t.f_view([-1, t.size().last().copied().unwrap_or(0) / self.head_dim, self.head_dim]);
-        let mut q = heads(q_proj.forward(&y)?).op("heads")?;
-        let mut k = heads(k_proj.forward(&y)?).op("heads")?;
-        let v = heads(v_proj.forward(&y)?).op("heads")?;
+        let mut q = heads(q_proj.forward(&y, graph)?).op("heads")?;
+        let mut k = heads(k_proj.forward(&y, graph)?).op("heads")?;
+        let v = heads(v_proj.forward(&y, graph)?).op("heads")?;
         if let Some([q_norm, k_norm]) = &self.head_norms {
             (q, k) = (q_norm.forward(&q)?, k_norm.forward(&k)?);
         }
@@ -60,10 +61,10 @@ impl Layer {
     }
 
     /// The MLP half.
-    fn think(&self, x: &Tensor) -> Result<Tensor> {
+    fn think(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
         let [gate, up, down] = &self.mlp;
         let y = self.post_norm.forward(x)?;
-        let inner = gate.forward(&y)?.f_silu().op("silu")?.f_mul(&up.forward(&y)?).op("mlp")?;
-        x.f_add(&down.forward(&inner)?).op("residual")
+        let inner = gate.forward(&y, graph)?.f_silu().op("silu")?.f_mul(&up.forward(&y, graph)?).op("mlp")?;
+        x.f_add(&down.forward(&inner, graph)?).op("residual")
     }
 }

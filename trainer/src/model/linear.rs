@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::lora::Adapter;
+use super::thin;
 use crate::error::{Result, TensorResult};
 
 #[derive(Debug)]
@@ -17,12 +18,17 @@ pub(super) struct Linear {
 }
 
 impl Linear {
-    /// `x [T, in]` → `[T, out]` in the kind of `x`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let bias = self.bias.as_ref();
+    /// `x [T, in]` → `[T, out]` in the kind of `x`; with a graph if one is wanted.
+    pub(super) fn forward(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
+        let product = |bias: Option<&Tensor>| {
+            if !graph && let Some(y) = thin::linear(x, &self.weight, bias)? {
+                return Ok(y);
+            }
+            x.f_linear(&self.weight, bias).op("linear")
+        };
         match &self.adapter {
-            Some(adapter) if adapter.on => adapter.forward(x, &self.weight, bias),
-            _ => x.f_linear(&self.weight, bias).op("linear"),
+            Some(adapter) if adapter.on => adapter.forward(x, &self.weight, self.bias.as_ref(), &product),
+            _ => product(self.bias.as_ref()),
         }
     }
 

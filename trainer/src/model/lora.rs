@@ -56,21 +56,27 @@ impl Adapter {
         pair.into_iter().chain(self.magnitude.as_ref().map(|m| ("lora_magnitude_vector", m)))
     }
 
-    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`.
-    pub(super) fn forward(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        let forward = || {
+    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`; `product` computes `x Wᵀ` plus a bias.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        product: &dyn Fn(Option<&Tensor>) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut plain = product(bias.filter(|_| self.magnitude.is_none()))?;
+        let mut forward = || {
             let low = x.f_to_kind(Kind::Float)?.f_linear(&self.a, None::<&Tensor>)?.f_mul_scalar(self.scale)?;
             let high = self.b.f_transpose(0, 1)?;
             let Some(magnitude) = &self.magnitude else {
-                let mut plain = x.f_linear(weight, bias)?;
                 return match plain.f_kind()? {
                     Kind::Float => plain.f_addmm_(&low, &high),
                     kind => plain.f_add_(&low.f_mm(&high)?.f_to_kind(kind)?),
                 };
             };
-            let mut sum = x.f_linear(weight, None::<&Tensor>)?.f_to_kind(Kind::Float)?;
             let length = tch::no_grad(|| lengths(&self.turned(weight)?))?;
-            let y = sum.f_addmm_(&low, &high)?.f_mul(&magnitude.f_div(&length)?)?.f_to_kind(x.f_kind()?)?;
+            let sum = plain.f_to_kind(Kind::Float)?.f_addmm_(&low, &high)?;
+            let y = sum.f_mul(&magnitude.f_div(&length)?)?.f_to_kind(x.f_kind()?)?;
             match bias {
                 Some(bias) => y.f_add(bias),
                 None => Ok(y),

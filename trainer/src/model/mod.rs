@@ -22,6 +22,7 @@ mod peft;
 mod read_config;
 mod rope;
 mod save;
+mod thin;
 mod weights;
 
 #[cfg(test)]

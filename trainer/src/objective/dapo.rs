@@ -8,29 +8,36 @@
 //! ```
 //!
 //! N is one count for the whole step: the drawn tokens of all samples that are trained on, whatever pass they are in.
-//! There is no penalty for leaving a reference (β = 0, as in the paper). Samples that are to be left out (truncated
+//! Other averages ([`LossAverage`]) are the same sum with another N a sample. Samples that are to be left out (truncated
 //! ones, say) are left out by the caller, of the samples and of N.
+//!
+//! The paper has no penalty for leaving a reference. With `kl_weight` β > 0 and the reference's log-probs there is one
+//! (GRPO, Shao et al. 2024, eq. 4): each token adds `β/N·(e^d − d − 1)` with `d = log π_ref − log π`, an estimate of
+//! KL(π ‖ π_ref) that is never negative; its derivative by log π is `β/N·(1 − e^d)`.
 
 use super::{Metrics, Objective, check_normaliser};
+use crate::config::LossAverage;
 use crate::error::{Error, Result};
 
-/// How far a token's probability may move before its gradient is cut off.
+/// How far a token's probability may move before its gradient is cut off, and what leaving the reference costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clip {
+pub struct PolicyLoss {
     /// ε_low: the ratio of new to old probability is clipped below 1 − `clip_low`. Default 0.2.
     pub clip_low: f64,
     /// ε_high: the ratio is clipped above 1 + `clip_high`. Default 0.28, larger than below so that rare tokens can
     /// grow.
     pub clip_high: f64,
+    /// β, the weight of the divergence from the reference. Default 0: none.
+    pub kl_weight: f64,
 }
 
-impl Default for Clip {
+impl Default for PolicyLoss {
     fn default() -> Self {
-        Clip { clip_low: 0.2, clip_high: 0.28 }
+        PolicyLoss { clip_low: 0.2, clip_high: 0.28, kl_weight: 0.0 }
     }
 }
 
-impl Clip {
+impl PolicyLoss {
     /// Checks the ranges.
     ///
     /// # Errors
@@ -39,11 +46,30 @@ impl Clip {
         if !(0.0..=1.0).contains(&self.clip_low) {
             return Err(Error::Usage(format!("clip_low is {}: expected 0 to 1", self.clip_low)));
         }
-        if !(self.clip_high.is_finite() && self.clip_high >= 0.0) {
-            return Err(Error::Usage(format!("clip_high is {}: expected a number of at least 0", self.clip_high)));
+        for (name, value) in [("clip_high", self.clip_high), ("kl_weight", self.kl_weight)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::Usage(format!("{name} is {value}: expected a number of at least 0")));
+            }
         }
         Ok(())
     }
+}
+
+/// N of every sample, from the number of tokens of each sample of each group of the step.
+pub fn normalisers(average: LossAverage, tokens: &[Vec<usize>]) -> Vec<Vec<f64>> {
+    let sum = |group: &[usize]| group.iter().sum::<usize>() as f64;
+    let all: f64 = tokens.iter().map(|group| sum(group)).sum();
+    let groups = tokens.iter().filter(|group| sum(group) > 0.0).count() as f64;
+    let rollouts = tokens.iter().flatten().filter(|&&n| n > 0).count() as f64;
+    let of = |group: &Vec<usize>| {
+        let of = |&n: &usize| match average {
+            LossAverage::Step => all,
+            LossAverage::Group => groups * sum(group),
+            LossAverage::Rollout => rollouts * n as f64,
+        };
+        group.iter().map(of).collect()
+    };
+    tokens.iter().map(of).collect()
 }
 
 /// The advantage of the tokens of a sample.
@@ -62,36 +88,50 @@ pub struct Sample<'a> {
     pub new: &'a [f32],
     /// Log-probs recorded when the tokens were drawn; as long as `new`.
     pub old: &'a [f32],
+    /// Log-probs under the reference; as long as `new`. Needed where `kl_weight` is more than 0.
+    pub reference: Option<&'a [f32]>,
     /// What the tokens were worth.
     pub advantage: Advantage<'a>,
+    /// N: [`normalisers`].
+    pub normaliser: f64,
 }
 
-/// The loss of `samples`, its derivative by each of their `new` log-probs, and its metrics. `normaliser`: drawn tokens
-/// of the whole step.
+/// The loss of `samples`, its derivative by each of their `new` log-probs, and its metrics.
 ///
 /// Metrics, over tokens: `ratio` (mean ρ), `ratio_max`, `clipped_low` and `clipped_high` (shares of tokens without
 /// gradient for the one or the other reason), `kl` (ρ − 1 − log ρ: the low-variance, never negative estimate, from
 /// tokens that π_old drew, of KL(π_old ‖ π), called k3 by Schulman, 2020), and `log_prob_gap` (largest
-/// |log π − log π_old|: on the first update after sampling it shows how well sampling and training agree).
+/// |log π − log π_old|: on the first update after sampling it shows how well sampling and training agree); with a
+/// reference `kl_reference` (mean of the penalty without its weight).
 ///
 /// # Errors
-/// When `normaliser` is not a positive number, a setting is out of range, or the lengths within a sample differ.
-pub fn dapo(samples: &[Sample<'_>], clip: &Clip, normaliser: f64) -> Result<Objective> {
-    check_normaliser(normaliser, "drawn tokens")?;
-    clip.check()?;
-    let (low, high) = (1.0 - clip.clip_low, 1.0 + clip.clip_high);
+/// When a normaliser is not a positive number, a setting is out of range, the lengths within a sample differ, or a
+/// reference is missing.
+pub fn dapo(samples: &[Sample<'_>], settings: &PolicyLoss) -> Result<Objective> {
+    settings.check()?;
+    let (low, high) = (1.0 - settings.clip_low, 1.0 + settings.clip_high);
     let mut objective = Objective::default();
     let mut seen = Tally::default();
     for (index, sample) in samples.iter().enumerate() {
-        let n = sample.new.len();
+        let (n, normaliser) = (sample.new.len(), sample.normaliser);
+        if n > 0 {
+            check_normaliser(normaliser, "drawn tokens")?;
+        }
         let advantages = match sample.advantage {
             Advantage::Sample(_) => n,
             Advantage::Tokens(each) => each.len(),
         };
-        if sample.old.len() != n || advantages != n {
+        if settings.kl_weight > 0.0 && sample.reference.is_none() {
+            return Err(Error::Failed(format!(
+                "sample {index} has no reference, and kl_weight is {}",
+                settings.kl_weight
+            )));
+        }
+        let reference = sample.reference.map_or(n, <[f32]>::len);
+        if sample.old.len() != n || advantages != n || reference != n {
             let old = sample.old.len();
             return Err(Error::Failed(format!(
-                "sample {index} has {n} log-probs, {old} recorded ones and {advantages} advantages: expected as many of each"
+                "sample {index} has {n} log-probs, {old} recorded ones, {reference} of the reference and {advantages} advantages: expected as many of each"
             )));
         }
         let mut grad = Vec::with_capacity(n);
@@ -105,7 +145,16 @@ pub fn dapo(samples: &[Sample<'_>], clip: &Clip, normaliser: f64) -> Result<Obje
             let (clipped_high, clipped_low) = (advantage > 0.0 && ratio > high, advantage < 0.0 && ratio < low);
             let term = if clipped_high || clipped_low { ratio.clamp(low, high) * advantage } else { ratio * advantage };
             objective.loss -= term / normaliser;
-            grad.push(if clipped_high || clipped_low { 0.0 } else { (-ratio * advantage / normaliser) as f32 });
+            let mut slope = if clipped_high || clipped_low { 0.0 } else { -ratio * advantage };
+            if let Some(reference) = sample.reference {
+                let away = f64::from(reference[t]) - f64::from(new);
+                let divergence = away.exp_m1() - away;
+                objective.loss += settings.kl_weight * divergence / normaliser;
+                slope -= settings.kl_weight * away.exp_m1();
+                seen.kl_reference += divergence;
+                seen.referred += 1.0;
+            }
+            grad.push((slope / normaliser) as f32);
             seen.observe(log_ratio, clipped_low, clipped_high);
         }
         objective.grad.push(grad);
@@ -124,6 +173,9 @@ struct Tally {
     clipped_high: f64,
     ratio_max: f64,
     gap: f64,
+    kl_reference: f64,
+    /// Tokens that have a reference.
+    referred: f64,
 }
 
 impl Tally {
@@ -143,6 +195,9 @@ impl Tally {
         m.mean("kl", self.kl, self.tokens);
         m.mean("clipped_low", self.clipped_low, self.tokens);
         m.mean("clipped_high", self.clipped_high, self.tokens);
+        if self.referred > 0.0 {
+            m.mean("kl_reference", self.kl_reference, self.referred);
+        }
         m.max("ratio_max", self.ratio_max);
         m.max("log_prob_gap", self.gap);
         m
@@ -156,8 +211,12 @@ mod tests {
     use super::super::central_difference;
     use super::*;
 
+    fn sample<'a>(new: &'a [f32], old: &'a [f32], advantage: Advantage<'a>, normaliser: f64) -> Sample<'a> {
+        Sample { new, old, reference: None, advantage, normaliser }
+    }
+
     fn one(new: &[f32], old: &[f32], advantage: f64, n: f64) -> Objective {
-        dapo(&[Sample { new, old, advantage: Advantage::Sample(advantage) }], &Clip::default(), n).unwrap()
+        dapo(&[sample(new, old, Advantage::Sample(advantage), n)], &PolicyLoss::default()).unwrap()
     }
 
     #[test]
@@ -194,38 +253,66 @@ mod tests {
     #[test]
     fn advantages_of_tokens_are_those_of_the_sample_when_equal() {
         let (new, old) = ([-1.0, -0.5], [-1.1, -0.9]);
-        let clip = Clip::default();
-        let each =
-            dapo(&[Sample { new: &new, old: &old, advantage: Advantage::Tokens(&[0.3, 0.3]) }], &clip, 2.0).unwrap();
+        let each = dapo(&[sample(&new, &old, Advantage::Tokens(&[0.3, 0.3]), 2.0)], &PolicyLoss::default()).unwrap();
         assert_eq!(each, one(&new, &old, 0.3, 2.0));
     }
 
     #[test]
+    fn leaving_the_reference_costs() {
+        // d = ln 2 and 0: 2 − ln 2 − 1 and 0; slopes 1 − 2 and 0.
+        let ln2 = std::f32::consts::LN_2;
+        let settings = PolicyLoss { kl_weight: 0.5, ..PolicyLoss::default() };
+        let (new, reference) = ([-1.0 - ln2, -1.0], [-1.0, -1.0]);
+        let at = Sample { reference: Some(&reference), ..sample(&new, &new, Advantage::Sample(0.0), 4.0) };
+        let o = dapo(&[at], &settings).unwrap();
+        let divergence = 1.0 - f64::from(ln2);
+        assert!((o.loss - 0.5 * divergence / 4.0).abs() < 1e-7);
+        assert!((o.grad[0][0] + 0.5 / 4.0).abs() < 1e-7 && o.grad[0][1] == 0.0);
+        assert!((o.metrics.get("kl_reference").unwrap() - divergence / 2.0).abs() < 1e-7);
+        assert!(dapo(&[Sample { reference: None, ..at }], &settings).is_err());
+        assert!(dapo(&[Sample { reference: Some(&reference[1..]), ..at }], &settings).is_err());
+    }
+
+    #[test]
+    fn averages_by_hand() {
+        // Groups of 1 + 3 and 4 + 0 tokens: a rollout without tokens counts for nothing.
+        let tokens = [vec![1, 3], vec![4, 0]];
+        assert_eq!(normalisers(LossAverage::Step, &tokens), [[8.0, 8.0], [8.0, 8.0]]);
+        assert_eq!(normalisers(LossAverage::Group, &tokens), [[8.0, 8.0], [8.0, 8.0]]);
+        assert_eq!(normalisers(LossAverage::Rollout, &tokens), [[3.0, 9.0], [12.0, 0.0]]);
+        assert_eq!(normalisers(LossAverage::Group, &[vec![1, 1], vec![6]]), [vec![4.0, 4.0], vec![12.0]]);
+    }
+
+    #[test]
     fn ragged_samples_and_wrong_settings_are_refused() {
-        let clip = Clip::default();
-        let bad = |sample| dapo(&[sample], &clip, 1.0).is_err();
-        assert!(bad(Sample { new: &[-1.0], old: &[], advantage: Advantage::Sample(1.0) }));
-        assert!(bad(Sample { new: &[-1.0], old: &[-1.0], advantage: Advantage::Tokens(&[]) }));
-        assert!(dapo(&[], &clip, 0.0).is_err());
-        assert!(dapo(&[], &Clip { clip_low: 1.5, clip_high: 0.2 }, 1.0).is_err());
-        assert!(dapo(&[], &Clip { clip_low: 0.2, clip_high: f64::NAN }, 1.0).is_err());
+        let settings = PolicyLoss::default();
+        let bad = |sample| dapo(&[sample], &settings).is_err();
+        assert!(bad(sample(&[-1.0], &[], Advantage::Sample(1.0), 1.0)));
+        assert!(bad(sample(&[-1.0], &[-1.0], Advantage::Tokens(&[]), 1.0)));
+        assert!(bad(sample(&[-1.0], &[-1.0], Advantage::Sample(1.0), 0.0)));
+        assert!(dapo(&[], &PolicyLoss { clip_low: 1.5, ..settings }).is_err());
+        assert!(dapo(&[], &PolicyLoss { clip_high: f64::NAN, ..settings }).is_err());
+        assert!(dapo(&[], &PolicyLoss { kl_weight: -0.1, ..settings }).is_err());
     }
 
     proptest! {
         #[test]
         fn gradients_equal_finite_differences(
-            tokens in prop::collection::vec((-3.0f32..0.0, -0.6f32..0.6, -2.0f64..2.0), 1..6), n in 1.0f64..9.0,
+            tokens in prop::collection::vec((-3.0f32..0.0, -0.6f32..0.6, -2.0f64..2.0, -3.0f32..0.0), 1..6),
+            n in 1.0f64..9.0, kl_weight in 0.0f64..0.5,
         ) {
             let old: Vec<f32> = tokens.iter().map(|t| t.0).collect();
             let new: Vec<f32> = tokens.iter().map(|t| t.0 + t.1).collect();
             let advantages: Vec<f64> = tokens.iter().map(|t| t.2).collect();
-            let clip = Clip::default();
-            let o = dapo(&[Sample { new: &new, old: &old, advantage: Advantage::Tokens(&advantages) }], &clip, n).unwrap();
+            let reference: Vec<f32> = tokens.iter().map(|t| t.3).collect();
+            let settings = PolicyLoss { kl_weight, ..PolicyLoss::default() };
+            let at = sample(&new, &old, Advantage::Tokens(&advantages), n);
+            let o = dapo(&[Sample { reference: Some(&reference), ..at }], &settings).unwrap();
             // The same loss in f64 throughout, written as the paper has it.
             let loss = |x: &[f64]| -> f64 {
-                -x.iter().zip(&old).zip(&advantages).map(|((x, &o), a)| {
-                    let r = (x - f64::from(o)).exp();
-                    (r * a).min(r.clamp(0.8, 1.28) * a)
+                -x.iter().zip(&old).zip(&advantages).zip(&reference).map(|(((x, &o), a), &reference)| {
+                    let (r, d) = ((x - f64::from(o)).exp(), f64::from(reference) - x);
+                    (r * a).min(r.clamp(0.8, 1.28) * a) - kl_weight * (d.exp() - d - 1.0)
                 }).sum::<f64>() / n
             };
             let at: Vec<f64> = new.iter().map(|&x| f64::from(x)).collect();
@@ -233,7 +320,7 @@ mod tests {
             for (i, &x) in at.iter().enumerate() {
                 let r = (x - f64::from(old[i])).exp();
                 prop_assume!((r - 0.8).abs() > 1e-3 && (r - 1.28).abs() > 1e-3);
-                prop_assert!((f64::from(o.grad[0][i]) - central_difference(&at, i, loss)).abs() < 1e-6);
+                prop_assert!((f64::from(o.grad[0][i]) - central_difference(&at, i, loss)).abs() < 1e-5);
             }
         }
 
@@ -242,14 +329,14 @@ mod tests {
             let olds: Vec<Vec<f32>> = rows.iter().map(|r| r.iter().map(|t| t.0).collect()).collect();
             let news: Vec<Vec<f32>> = rows.iter().map(|r| r.iter().map(|t| t.1).collect()).collect();
             let samples: Vec<Sample<'_>> = olds.iter().zip(&news).enumerate()
-                .map(|(i, (old, new))| Sample { new, old, advantage: Advantage::Sample(i as f64 - 1.0) }).collect();
-            let clip = Clip::default();
-            let whole = dapo(&samples, &clip, 11.0).unwrap();
+                .map(|(i, (old, new))| sample(new, old, Advantage::Sample(i as f64 - 1.0), 11.0)).collect();
+            let settings = PolicyLoss::default();
+            let whole = dapo(&samples, &settings).unwrap();
             let mut loss = 0.0;
             let mut grad = Vec::new();
             let mut metrics = Metrics::default();
             for sample in &samples {
-                let part = dapo(&[*sample], &clip, 11.0).unwrap();
+                let part = dapo(&[*sample], &settings).unwrap();
                 loss += part.loss;
                 grad.extend(part.grad);
                 metrics.merge(&part.metrics);

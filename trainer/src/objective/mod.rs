@@ -25,8 +25,8 @@ mod sft;
 #[cfg(test)]
 mod through_a_forest;
 
-pub use advantage::{AdvantageScale, group_advantages, is_informative, overlong};
-pub use dapo::{Advantage, Clip, Sample, dapo};
+pub use advantage::{group_advantages, is_informative, overlong, turn_advantages};
+pub use dapo::{Advantage, PolicyLoss, Sample, dapo, normalisers};
 pub use dpo::{Answer, DpoLoss, Pair, PairGrad, PairObjective, dpo};
 pub use metrics::{Metric, Metrics};
 pub use sft::{sft, sft_weights};

@@ -20,8 +20,8 @@ fn trees(plans: &[Plan]) -> Vec<(FlatTree, Vec<Range<usize>>)> {
     all.filter(|(tree, _)| !tree.edges.is_empty()).collect()
 }
 
-/// From the number of a tree and its log-probs to its part of the loss and the derivatives.
-type Part<'a> = dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>) + 'a;
+/// The loss of one tree, by its place, and its derivatives.
+type OfTree<'a> = dyn FnMut(usize, &TargetLogProbs) -> (f64, Vec<f32>) + 'a;
 
 /// Runs `objective` over packed passes: the loss and the gradients.
 fn packed(
@@ -29,7 +29,7 @@ fn packed(
     trees: &[&FlatTree],
     options: &Options,
     budget: usize,
-    objective: &mut Part<'_>,
+    objective: &mut OfTree<'_>,
 ) -> (f64, Vec<(String, Tensor)>) {
     let mut loss = 0.0;
     for pass in forest::pack(&trees.iter().map(|t| t.tokens.len()).collect::<Vec<_>>(), budget) {
@@ -163,7 +163,7 @@ proptest! {
         let model = model(kind, lora);
         let refs: Vec<&FlatTree> = trees.iter().map(|t| &t.0).collect();
         let n: usize = refs.iter().map(|t| t.edges.len()).sum();
-        let clip = Clip::default();
+        let settings = PolicyLoss::default();
         let advantage = |tree: usize, sample: usize| ((seed + 5 * tree + 11 * sample) as f64 * 1.3).sin();
         let mut want = Tensor::from(0f64);
         let mut olds: Vec<Vec<f32>> = Vec::new();
@@ -176,7 +176,7 @@ proptest! {
             for (s, span) in spans.iter().enumerate() {
                 let ratio = ratio.narrow(0, span.start as i64, span.len() as i64);
                 let a = advantage(t, s);
-                let clipped = ratio.clamp(1.0 - clip.clip_low, 1.0 + clip.clip_high) * a;
+                let clipped = ratio.clamp(1.0 - settings.clip_low, 1.0 + settings.clip_high) * a;
                 want -= (ratio * a).minimum(&clipped).sum(Kind::Double) / n as f64;
             }
             olds.push(old);
@@ -187,9 +187,11 @@ proptest! {
             let samples: Vec<Sample<'_>> = trees[t].1.iter().enumerate().map(|(s, span)| Sample {
                 new: &read.log_probs[span.clone()],
                 old: &olds[t][span.clone()],
+                reference: None,
                 advantage: Advantage::Sample(advantage(t, s)),
+                normaliser: n as f64,
             }).collect();
-            let o = dapo(&samples, &clip, n as f64).unwrap();
+            let o = dapo(&samples, &settings).unwrap();
             (o.loss, o.grad.concat())
         });
         assert_same(&have, &want);

@@ -1,7 +1,13 @@
 //! One simulated learner: a small state machine, and what it leaves behind.
 
-use crate::generate::{RngKey, SlotId};
-use novice_sandbox::{Problem, Report};
+use super::{Classroom, Start};
+use crate::dialogue::{Unclosed, extract_program};
+use crate::error::Result;
+use crate::generate::{Drawn, RngKey, SlotId};
+use crate::tokens::answer;
+use novice_rewards::python::normal_form;
+use novice_rewards::view::SOLVED;
+use novice_sandbox::{Problem, Report, Ticket};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -17,6 +23,8 @@ pub enum End {
     OutOfTokens,
     /// A turn held no program.
     Malformed,
+    /// It sent the same program again and again.
+    Repeated,
 }
 
 /// A submission and the answer to it.
@@ -56,6 +64,37 @@ pub struct Rollout {
     pub end: Option<End>,
 }
 
+/// A turn that was drawn and, when it holds a program, is being graded.
+pub(super) struct Submitted {
+    drawn: Drawn,
+    text: String,
+    program: Option<String>,
+    ticket: Option<Ticket>,
+}
+
+/// A turn that was drawn, and its grading.
+pub(super) struct Graded {
+    drawn: Drawn,
+    text: String,
+    program: Option<String>,
+    report: Option<Report>,
+}
+
+impl Submitted {
+    /// `grade` is given the program of a turn that came to its end.
+    pub fn new(drawn: Drawn, text: String, grade: impl FnOnce(String) -> Ticket) -> Self {
+        let program = extract_program(&text, Unclosed::Refuse).filter(|_| drawn.complete()).map(String::from);
+        let ticket = program.clone().map(grade);
+        Submitted { drawn, text, program, ticket }
+    }
+
+    /// Waits for the grade.
+    pub fn wait(self) -> Graded {
+        let Submitted { drawn, text, program, ticket } = self;
+        Graded { drawn, text, program, report: ticket.map(Ticket::wait) }
+    }
+}
+
 pub(super) struct Learner {
     pub slot: SlotId,
     pub problem: Arc<Problem>,
@@ -66,12 +105,55 @@ pub(super) struct Learner {
 }
 
 impl Learner {
-    pub fn new(slot: SlotId, problem: Arc<Problem>, key: RngKey, tokens: usize) -> Self {
+    pub fn new(slot: SlotId, start: &Start, key: RngKey) -> Self {
+        let (problem, tokens) = (start.problem.clone(), start.prompt.len());
         Learner { slot, problem, key, tokens, rollout: Rollout::default() }
     }
 
-    pub fn finish(mut self) -> Rollout {
-        self.rollout.end.get_or_insert(End::OutOfTurns);
-        self.rollout
+    /// Takes a graded turn into the rollout. Gives the tokens to read before the next turn, `None` when this was the last.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub fn take(&mut self, graded: Graded, room: &Classroom) -> Result<Option<Vec<u32>>> {
+        let Graded { drawn, text, program, report } = graded;
+        let (limits, turn) = (&room.limits, self.rollout.turns.len());
+        let feedback = report.as_ref().map(|r| room.dialogue.feedback(turn, r));
+        let solved = report.as_ref().is_some_and(|r| r.grade >= SOLVED);
+        let left = limits.max_tokens.saturating_sub(self.tokens + drawn.tokens.len());
+        let mut end = match (drawn.complete(), &program) {
+            (false, _) => Some(End::OutOfTokens),
+            (true, None) => Some(End::Malformed),
+            (true, Some(_)) if solved => Some(End::Solved),
+            (true, Some(program)) if self.repeats(program, limits.max_repeats) => Some(End::Repeated),
+            _ if turn + 1 == limits.turns => Some(End::OutOfTurns),
+            _ => None,
+        };
+        let mut reply = Vec::new();
+        if let (None, Some(feedback)) = (end, &feedback) {
+            reply = answer(room.renderer, drawn.stopped, feedback)?;
+            reply.extend(room.renderer.assistant_header());
+            if reply.len() + 1 >= left {
+                (reply, end) = (Vec::new(), Some(End::OutOfTokens));
+            }
+        }
+        self.tokens += drawn.tokens.len() + reply.len();
+        self.rollout.turns.push(Turn {
+            stopped: drawn.complete(),
+            tokens: drawn.tokens,
+            log_probs: drawn.log_probs,
+            text,
+            program,
+            report,
+            feedback: feedback.map(|f| f.text).unwrap_or_default(),
+            reply: reply.clone(),
+        });
+        self.rollout.end = end;
+        Ok(end.is_none().then_some(reply))
+    }
+
+    /// Whether `program` and the `most` submissions before it are all the same program.
+    fn repeats(&self, program: &str, most: usize) -> bool {
+        let same = |turn: &Turn| turn.program.as_deref().is_some_and(|p| normal_form(p) == normal_form(program));
+        most > 0 && self.rollout.turns.iter().rev().take_while(|turn| same(turn)).take(most).count() == most
     }
 }

@@ -47,6 +47,10 @@ pub(super) trait Stage {
     fn accumulate(&mut self, at: &Trainee, step: usize, update: usize, log: &mut StageMonitor) -> Result<Update>;
     /// The held-out metrics of the model as it is; names end up under `held_out/`.
     fn held_out(&mut self, at: &Trainee) -> Result<Named>;
+    /// Where the last step's time went, in seconds, beside the whole.
+    fn timings(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
     /// What the stage has to remember beyond the step number.
     fn state(&self) -> Value {
         Value::Null
@@ -135,7 +139,9 @@ pub(super) fn drive(
             named.extend(held_out(stage, at)?);
         }
         write(&mut log, step, &named)?;
-        log.timing(step as u64, &[("seconds", started.elapsed().as_secs_f64())])?;
+        let mut timings = vec![("seconds", started.elapsed().as_secs_f64())];
+        timings.extend(stage.timings());
+        log.timing(step as u64, &timings)?;
         let every = at.run.monitor.checkpoint_every;
         if step < total && every > 0 && step % every == 0 {
             save(at, &mut log, index, stage, &optimiser, step, skipped)?;

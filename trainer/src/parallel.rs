@@ -20,7 +20,7 @@ struct Shared<'a> {
 
 /// Calls `work(part)` for every part from 0 to `parts`, on as many threads as libtorch uses. Which thread does which
 /// part is left open, so parts must not depend on each other; a panic in a part ends the process.
-pub(super) fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
+pub(crate) fn for_each(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).min(parts);
     match gomp_parallel() {
         Some(parallel) if threads > 1 => {
