@@ -204,7 +204,7 @@ pub const ENTRIES: [Entry; 22] = [
         RewardName::Energy,
         "energy",
         (-1.0, 1.0),
-        "closeness to the student - mean closeness to the group's other rollouts; the gradient of the energy score",
+        "closeness (grades, outcomes, edits, ending) to the student - mean closeness to the group's other rollouts; the gradient of the energy score",
         "Gneiting & Raftery 2007, 4.3",
     ),
 ];

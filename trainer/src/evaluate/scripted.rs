@@ -8,6 +8,7 @@
 //! | `copy` | the last program again |
 //! | `disguised_copy` | the last program with another useless statement, so that it is no copy to the eye |
 //! | `solve_at_once` | the course's solution, or where there is none a solving submission of another student |
+//! | `mixed` | three times in four as `disguised_copy`, once as `solve_at_once`: nearly the right grades, and nothing of a student's work |
 //! | `always_zero` | programs that do nothing, each another one |
 //! | `empty` | an empty program |
 //! | `silent` | a turn without a program |
@@ -39,6 +40,7 @@ pub enum Script {
     Copy,
     DisguisedCopy,
     SolveAtOnce,
+    Mixed,
     AlwaysZero,
     Empty,
     Silent,
@@ -51,13 +53,14 @@ pub enum Script {
 
 impl Script {
     /// All of them.
-    pub const ALL: [Script; 14] = [
+    pub const ALL: [Script; 15] = [
         Script::Oracle,
         Script::NearestStudent,
         Script::RandomStudent,
         Script::Copy,
         Script::DisguisedCopy,
         Script::SolveAtOnce,
+        Script::Mixed,
         Script::AlwaysZero,
         Script::Empty,
         Script::Silent,
@@ -88,6 +91,7 @@ impl Script {
             Script::Copy => "copy",
             Script::DisguisedCopy => "disguised_copy",
             Script::SolveAtOnce => "solve_at_once",
+            Script::Mixed => "mixed",
             Script::AlwaysZero => "always_zero",
             Script::Empty => "empty",
             Script::Silent => "silent",
@@ -97,6 +101,11 @@ impl Script {
             Script::EqualsAll => "equals_all",
             Script::Flood => "flood",
         }
+    }
+
+    /// Whether it plays otherwise from sample to sample.
+    pub(super) fn varies(self) -> bool {
+        matches!(self, Script::RandomStudent | Script::Mixed)
     }
 
     /// Whether its programs use up the sandbox's limits.
@@ -228,6 +237,8 @@ impl<'a> Stage<'a> {
             Script::Copy => (0..self.turns).map(|_| Play::from(last)).collect(),
             Script::DisguisedCopy => each(&|turn| format!("{}\nunused_{turn} = {turn}\n", last.code.trim_end())),
             Script::SolveAtOnce => vec![self.solution(point)?],
+            Script::Mixed if sample % 4 == 3 => vec![self.solution(point)?],
+            Script::Mixed => self.plays(Script::DisguisedCopy, point, sample)?,
             Script::AlwaysZero => each(&|turn| format!("nothing_{turn} = {turn}\n")),
             Script::Empty => each(&|_| String::new()),
             Script::Silent => {
