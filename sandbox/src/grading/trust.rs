@@ -230,11 +230,11 @@ mod tests {
         for handle in [13, 14] {
             assert_eq!(way(&trust, handle, "op", &[Value::str("eq"), five.clone()]), Way::Answer(false));
             assert_eq!(way(&trust, handle, "op", &[Value::str("ne"), five.clone()]), Way::Answer(true));
-            assert_eq!(way(&trust, handle, "contains", &[five.clone()]), Way::Answer(false));
+            assert_eq!(way(&trust, handle, "contains", std::slice::from_ref(&five)), Way::Answer(false));
             assert_eq!(way(&trust, handle, "rop", &[Value::str("sub"), five.clone()]), Way::AsNumber);
             assert_eq!(way(&trust, handle, "op", &[Value::str("xor"), five.clone()]), Way::Refuse);
             assert_eq!(way(&trust, handle, "op", &[Value::str("eq"), object(12, "object")]), Way::Forward);
-            assert_eq!(way(&trust, handle, "call", &[five.clone()]), Way::Forward);
+            assert_eq!(way(&trust, handle, "call", std::slice::from_ref(&five)), Way::Forward);
             assert_eq!(way(&trust, handle, "op", &[Value::str("neg")]), Way::Forward);
         }
         trust.done(
