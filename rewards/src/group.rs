@@ -23,13 +23,13 @@
 //!
 //! | part | weight | closeness |
 //! |---|---|---|
-//! | grades | 0.20 | `1 - abs(Δ) / 100` |
-//! | outcomes | 0.20 | share of equal tests |
+//! | grades | 0.15 | `1 - abs(Δ) / 100` |
+//! | outcomes | 0.15 | share of equal tests |
 //! | steps | 0.10 | `sqrt(min / max)` of the edit sizes |
 //! | moment | 0.15 | `1 - abs(Δ solving turn) / max_turns`, never counting as the turn after the last |
 //! | conduct | 0.10 | same of malformed, refused, raised, ran, and repeat or not |
-//! | kind | 0.10 | same [`EditKind`] |
-//! | edits | 0.15 | `Σ min / Σ max` over the pairs of successive words that the edit added or took away |
+//! | kind | 0.15 | same [`EditKind`] |
+//! | edits | 0.20 | `Σ min / Σ max` over the pairs of successive words that the edit added or took away |
 //!
 //! Each part is a positive definite kernel (the last is Ruzicka's) or the complement of an L1 distance, which is what properness asks for; that is
 //! why it is not [`crate::trajectory`], whose gate and horizon depend on both paths. Kind and edits are there because grades can be had
@@ -158,12 +158,12 @@ fn closeness(ours: &Path, theirs: &Path, turns: usize) -> f64 {
             (None, None) => (1.0, 1.0),
             _ => (0.0, 0.0),
         };
-        0.20 * grade_closeness(a.grade, b.grade)
-            + 0.20 * outcomes
+        0.15 * grade_closeness(a.grade, b.grade)
+            + 0.15 * outcomes
             + 0.10 * size_likeness(a.edit_size, b.edit_size)
             + 0.10 * conduct
-            + 0.10 * kind
-            + 0.15 * edits
+            + 0.15 * kind
+            + 0.20 * edits
     });
     let solved = |path: &Path| path.track.solved.unwrap_or(turns);
     let moment = 1.0 - solved(ours).abs_diff(solved(theirs)) as f64 / turns as f64;
