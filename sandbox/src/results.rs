@@ -39,7 +39,7 @@ impl Results {
             options.timeout_ms,
             options.output_bytes,
             &options.deviations,
-            env!("CARGO_PKG_VERSION"),
+            env!("NOVICE_SANDBOX_SOURCES"),
         );
         let base = blake3::hash(format!("{settings:?}").as_bytes());
         let mut known = HashMap::new();

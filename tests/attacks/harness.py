@@ -292,7 +292,7 @@ def f(x):
 print("x")
 
 #### Fillers of the snapshot searched for the expected values
-## call wrong_answer, io wrong_answer, script timeout
+## call wrong_answer, io wrong_answer, script wrong_answer
 import sys
 fillers = sys.modules["novice_guest.snapshot"]._fillers
 needle = b"hid" + b"den-"

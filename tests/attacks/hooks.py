@@ -151,7 +151,7 @@ def f(x):
 print("x")
 
 #### sys.monitoring on every line of the interpreter
-## call exception, io exception, script exception, unittest timeout
+## call exception, io exception, script exception, unittest exception
 import sys
 monitoring = sys.monitoring
 monitoring.use_tool_id(3, "grader")

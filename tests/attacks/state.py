@@ -87,7 +87,7 @@ def f(x):
 print("x")
 
 #### Dirty pages all over the memory
-## call wrong_answer, io wrong_answer, script wrong_answer, unittest timeout
+## call wrong_answer, io wrong_answer, script wrong_answer, unittest exception
 blocks = [bytearray(4096) for _ in range(4000)]
 for block in blocks:
     block[:] = b"left behind " * 341 + b"left"
@@ -135,7 +135,7 @@ def f(x):
 print("x")
 
 #### Honest until the last test
-## call wrong_answer, io wrong_answer, script crashed, unittest crashed
+## call crashed, io wrong_answer, script crashed, unittest crashed
 import sys, string
 string.calls = getattr(string, "calls", 0)
 

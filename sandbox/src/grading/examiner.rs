@@ -172,14 +172,19 @@ struct Verdict {
 
 impl Grader {
     /// Send a request to the examiner with a channel to the submission.
-    fn examine(&mut self, source: &str, request: &[u8], limit: Limit) -> Result<(Verdict, Option<Incident>)> {
+    fn examine(
+        &mut self,
+        taken: &HashSet<String>,
+        request: &[u8],
+        limit: Limit,
+    ) -> Result<(Verdict, Option<Incident>)> {
         let channel = Channel {
             subject: self.subject.clone(),
             fuel_left: limit.fuel,
             fuel: limit.whole,
             runs: 0,
             trust: Trust::default(),
-            taken: names::of_the_test(source),
+            taken: taken.clone(),
             objects_lost: None,
             worst: None,
             failure: None,
@@ -266,7 +271,8 @@ impl Grader {
         let mut request = vec![Value::str("script"), Value::str(script), shared_random];
         request.extend(self.context(problem, code));
         let request = encode(&Value::Tuple(request));
-        let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(script, &request, limit))?;
+        let taken = names::of_the_test(script, &problem.import_names());
+        let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(&taken, &request, limit))?;
         let mut report = start;
         report.possible = max_score;
         if !report.hidden {
@@ -304,6 +310,7 @@ impl Grader {
             Ok(names) => names,
             Err(reason) => return Ok(vec![start.with(Outcome::WrongAnswer, format!("test script: {reason}"), "")]),
         };
+        let taken = names::of_the_test(source, &problem.import_names());
         let mut reports = Vec::with_capacity(names.len());
         for name in &names {
             let mut report = start.clone();
@@ -319,7 +326,7 @@ impl Grader {
             let mut request = vec![Value::str("unit"), Value::str(source), Value::str(name)];
             request.extend(self.context(problem, code));
             let request = encode(&Value::Tuple(request));
-            let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(source, &request, limit))?;
+            let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(&taken, &request, limit))?;
             reports.push(judge(report, &verdict, worst));
         }
         Ok(reports)

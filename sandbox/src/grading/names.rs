@@ -24,13 +24,14 @@ enumerate eval exec filter float format frozenset getattr globals hasattr hash h
 issubclass iter len list locals map max memoryview min next object oct open ord pow print property range repr reversed \
 round set setattr slice sorted staticmethod str sum super tuple type vars zip exit quit";
 
-/// Names that belong to the test.
-pub fn of_the_test(source: &str) -> HashSet<String> {
+/// Names that belong to the test. What it imports from the submission, which is known as `modules`, does not.
+pub fn of_the_test(source: &str, modules: &[String]) -> HashSet<String> {
     let mut names: HashSet<String> = BUILT_IN.split_whitespace().map(str::to_string).collect();
     for line in source.lines() {
         let line = line.strip_prefix(">>> ").unwrap_or(line);
         let first = line.split(|c: char| !is_word(c)).next().unwrap_or_default();
         match first {
+            "from" if words(line).nth(1).is_some_and(|module| modules.contains(&module)) => {}
             "import" | "from" => {
                 // `from a import b as c, d`: a name too many does no harm.
                 names.extend(words(line.split_once('#').map_or(line, |(code, _)| code)));
@@ -65,7 +66,7 @@ mod tests {
     fn what_a_test_binds_is_its_own() {
         let source = "from cs110 import autograder as grader\nimport math, random\nfrom area import *\nlimit, rest = 5, 6\n\n\
                       def solution(n):\n    inner = n\n    return n\nasync def later(): pass\nclass TestArea: pass\nx == 1\nprint(y)\n";
-        let names = of_the_test(source);
+        let names = of_the_test(source, &[]);
         for name in ["grader", "math", "random", "limit", "rest", "solution", "later", "TestArea", "abs", "ValueError"]
         {
             assert!(names.contains(name), "{name}");
@@ -73,6 +74,8 @@ mod tests {
         for name in ["inner", "n", "x", "y", "perimeter"] {
             assert!(!names.contains(name), "{name}");
         }
-        assert!(of_the_test(">>> import turtle\n>>> turtle.up()\n").contains("turtle"));
+        assert!(of_the_test(">>> import turtle\n>>> turtle.up()\n", &[]).contains("turtle"));
+        let names = of_the_test("from area import Circle, solution\ndef solution(): pass\n", &["area".to_string()]);
+        assert!(!names.contains("Circle") && names.contains("solution"));
     }
 }
