@@ -57,7 +57,8 @@ impl<'m> StageMonitor<'m> {
     /// # Errors
     /// [`Error::Io`].
     pub fn histogram(&mut self, step: u64, name: &str, values: &[f64]) -> Result<()> {
-        match summaries::histogram(&self.tag(name), values) {
+        // A name of its own: TensorBoard shows a tag on one page only, and a number of this name may be there.
+        match summaries::histogram(&format!("{}_histogram", self.tag(name)), values) {
             Some(summary) => self.summary(step, summary),
             None => Ok(()),
         }
@@ -158,7 +159,7 @@ mod tests {
             let x = step as f64;
             stage.step(step, &[("loss", 1.0 / x), ("reward", x)]).unwrap();
             stage.timing(step, &[("seconds", 0.25)]).unwrap();
-            stage.histogram(step, "advantage", &[-x, 0.0, x]).unwrap();
+            stage.histogram(step, "reward", &[-x, 0.0, x]).unwrap();
             stage.rollout(step, &json!({"id": step, "turns": ["a"]})).unwrap();
             if step % 2 == 0 {
                 stage.text(step, "sample", &format!("*step {step}*")).unwrap();
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(read("timings.jsonl").lines().count(), 2);
         let values = values(dir.path());
         let tags: Vec<(i64, &str)> = values.iter().map(|(s, v)| (*s, v.get_tag())).collect();
-        let of = |s| [(s, "dapo/loss"), (s, "dapo/reward"), (s, "dapo/time/seconds"), (s, "dapo/advantage")];
+        let of = |s| [(s, "dapo/loss"), (s, "dapo/reward"), (s, "dapo/time/seconds"), (s, "dapo/reward_histogram")];
         assert_eq!(tags, [&of(1)[..], &of(2)[..], &[(2, "dapo/sample")][..]].concat());
         assert_eq!(values[4].1.get_simple_value(), 0.5);
         assert_eq!(values[7].1.get_tensor().get_double_val().chunks_exact(3).map(|row| row[2]).sum::<f64>(), 3.0);
