@@ -19,8 +19,8 @@ pub fn area(input: &RewardInput) -> f64 {
     (1.0 - area_between(input)) * novelty(input)
 }
 
-/// The area between the grade curves over `100 H`, in 0..=1, copies or not: for evaluation.
-pub fn area_between(input: &RewardInput) -> f64 {
+/// The area between the grade curves over `100 H`, in 0..=1, copies or not.
+fn area_between(input: &RewardInput) -> f64 {
     let student = input.student_in_window();
     let turns = input.rollout.len().max(student.len());
     if turns == 0 {

@@ -24,7 +24,9 @@ pub enum Window {
     AllSteps,
 }
 
-/// The grade held at `step` (from 1).
+/// The grade held at `step` (from 1): what every joint measure means by a learner who stopped keeping its grade. A turn without a
+/// program has the grade 0, and that is then what is kept: who breaks the format has nothing of what came before. A learner without
+/// any turn keeps the grade of the start.
 pub fn held_grade(start_grade: f64, grades: &[f64], step: usize) -> f64 {
     grades.get(step.saturating_sub(1)).or(grades.last()).copied().unwrap_or(start_grade)
 }
@@ -44,6 +46,17 @@ pub fn grade_proximity(pairs: &[Pair], steps: usize, window: Window) -> Vec<Opti
             (count > 0).then(|| sum / count as f64)
         })
         .collect()
+}
+
+/// Distance of the grade curves in 0..=1: the mean over turns `1..=H`, `H` those of the longer path, of `|model - student| / 100`, last
+/// grade held; 0 where neither took a turn. It is 1 less the joint grade proximity over these turns, and every turn's gap counts in
+/// full. (The area under lines drawn from the common start counts the last gap half, so that a learner who breaks the format at
+/// once beside a student with one step left would be given half of the distance for nothing.)
+pub fn curve_distance(pair: &Pair) -> f64 {
+    let turns = pair.model.len().max(pair.student.len());
+    let held = |grades, step| held_grade(pair.start_grade, grades, step);
+    let gap = |step| 1.0 - grade_closeness(held(pair.model, step), held(pair.student, step));
+    if turns == 0 { 0.0 } else { (1..=turns).map(gap).sum::<f64>() / turns as f64 }
 }
 
 /// Share of turns whose program parses; a turn without a program does not. `None` for no turns.
@@ -77,6 +90,7 @@ fn share(facts: impl Iterator<Item = bool>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn stopped_learners_keep_their_grade() {
@@ -90,6 +104,33 @@ mod tests {
         assert_eq!(grade_proximity(&[slow], 2, Window::AllSteps), vec![Some(0.25), Some(0.25)]);
         let nobody = Pair { start_grade: 20.0, model: &[], student: &[] };
         assert_eq!(grade_proximity(&[nobody], 1, Window::AllSteps), vec![Some(1.0)]);
+    }
+
+    #[test]
+    fn curve_distances_by_hand() {
+        let distance =
+            |start_grade, model: &[f64], student: &[f64]| curve_distance(&Pair { start_grade, model, student });
+        assert_eq!(distance(0.0, &[50.0, 100.0], &[50.0, 50.0, 100.0]), 0.5 / 3.0);
+        // No program at the first turn, beside a student who keeps 60 and then solves: nothing is left of the 60.
+        assert_eq!(distance(60.0, &[0.0], &[60.0, 100.0]), 0.8);
+        assert_eq!(distance(60.0, &[0.0], &[100.0]), 1.0);
+        // No turn at all: 60 60 against 60 100.
+        assert_eq!(distance(60.0, &[], &[60.0, 100.0]), 0.2);
+        assert_eq!(distance(60.0, &[], &[]), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn distance_and_proximity_agree(
+            start_grade in 0.0..100.0_f64,
+            model in proptest::collection::vec(0.0..100.0_f64, 0..5),
+            student in proptest::collection::vec(0.0..100.0_f64, 0..5),
+        ) {
+            let pair = Pair { start_grade, model: &model, student: &student };
+            let turns = model.len().max(student.len());
+            let near: f64 = grade_proximity(&[pair], turns, Window::AllSteps).into_iter().flatten().sum();
+            prop_assert!(turns == 0 || (curve_distance(&pair) - (1.0 - near / turns as f64)).abs() < 1e-12);
+        }
     }
 
     #[test]

@@ -66,9 +66,13 @@ pub const STATISTICS: [Statistic; 29] = [
         "mean over the student's steps of 1 - |Δgrade|/100, last grade held",
         |t| t.mean(Mean::Grade),
     ),
-    corrected("grade_curve_distance", Aim::Low, true, "area between the grade curves over 100 times the turns", |t| {
-        t.mean(Mean::Curve)
-    }),
+    corrected(
+        "grade_curve_distance",
+        Aim::Low,
+        true,
+        "mean over the turns of the longer path of |Δgrade|/100, last grade held",
+        |t| t.mean(Mean::Curve),
+    ),
     corrected(
         "outcome_agreement",
         Aim::High,

@@ -2,8 +2,8 @@
 //! number of a table is a function of the sum ([`super::statistics`]). So intervals cost additions only.
 
 use super::diversity::Memory;
+use super::joint::{Pair, curve_distance, held_grade};
 use crate::codebleu::{Form, codebleu};
-use crate::curve::area_between;
 use crate::edit::{EditKind, edit_kind, overlap, touched};
 use crate::python::{normal_form, words};
 use crate::similarity::{edit_similarity, edit_size, levenshtein, tree_similarity};
@@ -159,7 +159,6 @@ impl Tally {
         let student = input.student_in_window();
         self.rollouts += 1.0;
         self.grades(input, student);
-        self.observe_mean(Mean::Curve, area_between(input));
         self.observe_mean(Mean::Closeness, trajectory(input).total);
         let solved = input.rollout.iter().any(StepView::solved);
         self.observe_mean(Mean::Solved, f64::from(u8::from(solved)));
@@ -176,16 +175,18 @@ impl Tally {
 
     /// The joint measures: a learner that has stopped keeps what it has.
     fn grades(&mut self, input: &RewardInput, student: &[StepView]) {
-        let held = |steps: &'_ [StepView<'_>], turn: usize| -> (f64, Vec<bool>) {
-            match (steps.get(turn).or(steps.last()), input.start) {
-                (Some(step), _) => (clean_grade(step.grade), step.passed.to_vec()),
-                (None, Some(start)) => (clean_grade(start.grade), start.passed.to_vec()),
-                (None, None) => (0.0, Vec::new()),
-            }
+        let start_grade = input.start.map_or(0.0, |start| clean_grade(start.grade));
+        let grades = |steps: &[StepView]| steps.iter().map(|step| clean_grade(step.grade)).collect::<Vec<f64>>();
+        let (ours, theirs) = (grades(input.rollout), grades(student));
+        self.observe_mean(Mean::Curve, curve_distance(&Pair { start_grade, model: &ours, student: &theirs }));
+        let held = |steps: &'_ [StepView<'_>], turn: usize| -> Vec<bool> {
+            let last = steps.get(turn).or(steps.last()).map(|step| step.passed);
+            last.or(input.start.map(|start| start.passed)).unwrap_or_default().to_vec()
         };
         for turn in 0..student.len() {
-            let ((ours, passed), (theirs, real)) = (held(input.rollout, turn), held(student, turn));
-            self.observe_mean(Mean::Grade, grade_closeness(ours, theirs));
+            let grade = |grades| held_grade(start_grade, grades, turn + 1);
+            self.observe_mean(Mean::Grade, grade_closeness(grade(&ours), grade(&theirs)));
+            let (passed, real) = (held(input.rollout, turn), held(student, turn));
             let tests = passed.len().max(real.len());
             if tests > 0 {
                 let equal = (0..tests).filter(|test| outcome(&passed, *test) == outcome(&real, *test)).count();

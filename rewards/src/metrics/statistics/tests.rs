@@ -51,7 +51,7 @@ fn one_rollout_by_hand() {
     };
     // Grades 50 100 (100) against 50 50 100.
     near("joint_grade_proximity", (1.0 + 0.5 + 1.0) / 3.0);
-    // 0 50 100 100 against 0 50 50 100: two triangles of 50.
+    // The same grades: 0, 50 and 0 apart.
     near("grade_curve_distance", 50.0 / 300.0);
     near("outcome_agreement", (1.0 + 0.5 + 1.0) / 3.0);
     // Solved by step: 0 1 1 against 0 0 1.
