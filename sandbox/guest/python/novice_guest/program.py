@@ -7,6 +7,7 @@ restores the whole memory.
 
 import builtins
 import gc
+import marshal
 import math
 import random
 import sys
@@ -39,8 +40,23 @@ def fresh(seed, initial_files):
     sys.setprofile(None)
 
 
+def code_of(source, filename, mode):
+    """Code from source text, or from code that the host had compiled ahead (`ahead`)."""
+    if type(source) is bytes:
+        return marshal.loads(source)
+    return compile(source, filename, mode, dont_inherit=True)
+
+
+def ahead(source, filename, mode):
+    """Source text as bytes of code for `code_of`; None where it is no Python, which then comes out when it is run."""
+    try:
+        return marshal.dumps(compile(source, filename, mode, dont_inherit=True))
+    except BaseException:
+        return None
+
+
 class Program:
-    """A submission with the code that the problem puts before it."""
+    """A submission with the code that the problem puts before it: `prelude`, None or its text and what `code_of` takes."""
 
     def __init__(self, code, filename, module, prelude, initial_files, limit, deviations, stop):
         streams.deviations = frozenset(deviations)
@@ -48,14 +64,15 @@ class Program:
         self.module = module
         self.streams = streams.Streams(limit, stop)
         # Seeding takes longer than a small function; a program that never says "random" cannot tell.
-        self.draws = "random" in code or "random" in (prelude or "")
+        self.draws = "random" in code or (prelude is not None and "random" in prelude[0])
         self.files = dict(initial_files)
         self.files[filename] = code.encode()
         self.sources = {filename: traces.lines_of(code)}
         self.parts = []
-        if prelude:
-            self.sources["prelude.py"] = traces.lines_of(prelude)
-            self.parts.append(compile(prelude, "prelude.py", "exec", dont_inherit=True))
+        if prelude is not None:
+            text, source = prelude
+            self.sources["prelude.py"] = traces.lines_of(text)
+            self.parts.append(code_of(source, "prelude.py", "exec"))
         self.parts.append(compile(code, filename, "exec", dont_inherit=True))
 
     def fresh(self, seed):
