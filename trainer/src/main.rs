@@ -7,7 +7,9 @@ use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    wait_politely();
+    if cli.computes() {
+        wait_politely();
+    }
     novice::memory::keep_freed();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -41,6 +41,11 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether the command has libtorch compute.
+    pub const fn computes(&self) -> bool {
+        !matches!(self.command, Command::Grade(_) | Command::Rewards(_) | Command::Doctor(_) | Command::Traces(_))
+    }
+
     /// Runs the command.
     ///
     /// # Errors

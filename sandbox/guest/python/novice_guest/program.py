@@ -26,9 +26,9 @@ def remember():
         _watched.append((names, dict(names), tuple(names.values())))
 
 
-def fresh(seed, initial_files):
-    """Make the interpreter look untouched to the next run. A `seed` of None leaves `random` alone."""
-    for names, original, values in _watched:
+def fresh(seed, initial_files, modules=True):
+    """Make the interpreter look untouched to the next run. A `seed` of None leaves `random` alone, `modules` false its modules."""
+    for names, original, values in _watched if modules else ():
         if tuple(names.values()) != values:  # items that are the same object are equal without a further look
             names.clear()
             names.update(original)
@@ -38,6 +38,15 @@ def fresh(seed, initial_files):
     sys.setrecursionlimit(RECURSION_LIMIT)
     sys.settrace(None)
     sys.setprofile(None)
+
+
+# A way to a module, or to a namespace that leads to one, contains one of these words.
+_WAYS = ("import", "__", "getattr", "globals", "locals", "vars", "eval", "exec", "compile", "breakpoint", "builtins", "frame")
+
+
+def reaches_modules(text):
+    """Whether a program could change a module. To look takes as long as many a test, so most programs are spared it."""
+    return not text.isascii() or any(word in text for word in _WAYS)
 
 
 def code_of(source, filename, mode):
@@ -64,7 +73,9 @@ class Program:
         self.module = module
         self.streams = streams.Streams(limit, stop)
         # Seeding takes longer than a small function; a program that never says "random" cannot tell.
-        self.draws = "random" in code or (prelude is not None and "random" in prelude[0])
+        text = code if prelude is None else prelude[0] + code
+        self.draws = "random" in text
+        self.reaches_modules = reaches_modules(text)
         self.files = dict(initial_files)
         self.files[filename] = code.encode()
         self.sources = {filename: traces.lines_of(code)}
@@ -76,7 +87,7 @@ class Program:
         self.parts.append(compile(code, filename, "exec", dont_inherit=True))
 
     def fresh(self, seed):
-        fresh(seed if self.draws else None, self.files)
+        fresh(seed if self.draws else None, self.files, self.reaches_modules)
 
     def new_module(self, name):
         module = types.ModuleType(name)
