@@ -44,6 +44,8 @@ fn bytes(run: &Path) -> Vec<(String, blake3::Hash)> {
     let files = [
         "metrics.jsonl",
         "rollouts.jsonl",
+        "rollouts/000001.jsonl",
+        "rollouts/000002.jsonl",
         "models/sft/model.safetensors",
         "models/dpo/model.safetensors",
         "models/dapo/model.safetensors",
@@ -75,6 +77,33 @@ fn a_run_from_logs_to_a_table() {
     assert!((first_dpo["loss"].as_f64().unwrap() - std::f64::consts::LN_2).abs() < 1e-3, "{first_dpo}");
     let gaps: Vec<f64> = metrics.iter().filter_map(|m| m["log_prob_gap"].as_f64()).collect();
     assert!(gaps.iter().all(|g| *g < 1e-3), "drawn and recomputed log-probs differ: {gaps:?}");
+
+    // Every rollout token by token, in the order of the text file.
+    let lines = |path: &str| -> Vec<Value> {
+        let text = fs::read_to_string(run.join(path)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (all, first) = (lines("rollouts.jsonl"), lines("rollouts/000001.jsonl"));
+    assert!(!first.is_empty());
+    for (told, line) in all.iter().filter(|line| line["step"] == 1).zip(&first) {
+        for key in ["step", "student", "start", "sample", "reward", "rewards", "turns"] {
+            assert_eq!(told[key], line[key], "{key}");
+        }
+        let list = |key: &str| line[key].as_array().unwrap_or_else(|| panic!("{key}")).clone();
+        let log_probs = list("log_probs");
+        for key in ["ids", "tokens", "mask", "advantages"] {
+            assert_eq!(list(key).len(), log_probs.len(), "{key}");
+        }
+        let drawn: u64 = list("turns").iter().map(|turn| turn["tokens"].as_u64().unwrap()).sum();
+        assert_eq!(log_probs.iter().filter(|p| p.is_f64()).count() as u64, drawn);
+        assert!(log_probs.iter().filter_map(Value::as_f64).all(|p| p <= 0.0));
+        assert!(
+            log_probs.iter().zip(list("mask")).all(|(p, mask)| p.is_f64() || mask == 0),
+            "what was told is no target"
+        );
+    }
+    let replay = ["rewards", "replay", "runs/tiny", "--rollouts", "runs/tiny/rollouts/000001.jsonl"];
+    assert!(succeed(at, &replay).contains('|'));
 
     // The name is taken now.
     let again = novice(at).args(["train", "tiny.yaml"]).output().unwrap();

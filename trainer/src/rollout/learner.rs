@@ -10,6 +10,7 @@ use novice_rewards::view::SOLVED;
 use novice_sandbox::{Problem, Report, Ticket};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Why a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,7 @@ pub(super) struct Submitted {
     text: String,
     program: Option<String>,
     ticket: Option<Ticket>,
+    since: Instant,
 }
 
 /// A turn that was drawn, and its grading.
@@ -85,12 +87,15 @@ impl Submitted {
     pub fn new(drawn: Drawn, text: String, grade: impl FnOnce(String) -> Ticket) -> Self {
         let program = extract_program(&text, Unclosed::Refuse).filter(|_| drawn.complete()).map(String::from);
         let ticket = program.clone().map(grade);
-        Submitted { drawn, text, program, ticket }
+        Submitted { drawn, text, program, ticket, since: Instant::now() }
     }
 
-    /// Waits for the grade.
-    pub fn wait(self) -> Graded {
-        let Submitted { drawn, text, program, ticket } = self;
+    /// Waits for the grade, which is not there before `delay` has passed.
+    pub fn wait(self, delay: Duration) -> Graded {
+        let Submitted { drawn, text, program, ticket, since } = self;
+        if ticket.is_some() {
+            std::thread::sleep(delay.saturating_sub(since.elapsed()));
+        }
         Graded { drawn, text, program, report: ticket.map(Ticket::wait) }
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::{Credit, DapoSettings, KeepBy, WeightedReward};
 use crate::error::Result;
 use crate::objective::{self, Advantage};
-use crate::rollout::{Beside, End, Rollout, Scored, Start, score};
+use crate::rollout::{Beside, End, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use novice_rewards::RewardName;
 
@@ -54,6 +54,13 @@ impl<'a> Played<'a> {
         };
         let totals = rollouts.iter().zip(&scored).map(of).collect();
         Played { beside, rollouts, scored, totals }
+    }
+
+    /// The `sample`-th rollout as it is written down.
+    pub fn line(&self, sample: usize) -> RolloutLine<'_> {
+        let Beside { trajectory, position, .. } = self.beside;
+        let (rollout, reward) = (&self.rollouts[sample], self.totals[sample]);
+        RolloutLine::new(trajectory, position, sample, rollout, reward, self.scored.get(sample))
     }
 
     /// Whether there is a gradient in it at all.
