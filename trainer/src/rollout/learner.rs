@@ -24,6 +24,8 @@ pub enum End {
     OutOfTokens,
     /// A turn held no program.
     Malformed,
+    /// It said nothing, where that means giving up (`dialogue.give_up`).
+    GaveUp,
     /// It sent the same program again and again.
     Repeated,
 }
@@ -63,6 +65,16 @@ pub struct Rollout {
     pub turns: Vec<Turn>,
     /// Why it ended; `None` only while it goes on.
     pub end: Option<End>,
+}
+
+impl Rollout {
+    /// The turns that were submissions, or should have been: not the one in which the learner gave up.
+    pub fn submissions(&self) -> &[Turn] {
+        match self.turns.split_last() {
+            Some((_, before)) if self.end == Some(End::GaveUp) => before,
+            _ => &self.turns,
+        }
+    }
 }
 
 /// A turn that was drawn and, when it holds a program, is being graded.
@@ -127,6 +139,7 @@ impl Learner {
         let left = limits.max_tokens.saturating_sub(self.tokens + drawn.tokens.len());
         let mut end = match (drawn.complete(), &program) {
             (false, _) => Some(End::OutOfTokens),
+            (true, None) if room.dialogue.is_given_up(&text) => Some(End::GaveUp),
             (true, None) => Some(End::Malformed),
             (true, Some(_)) if solved => Some(End::Solved),
             (true, Some(program)) if self.repeats(program, limits.max_repeats) => Some(End::Repeated),

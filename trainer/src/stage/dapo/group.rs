@@ -75,7 +75,7 @@ impl<'a> Played<'a> {
         let outcomes: Vec<f64> = match settings.keep.by {
             KeepBy::Reward => return true,
             KeepBy::FinalGrade => {
-                self.rollouts.iter().map(|r| r.turns.last().map_or(0.0, |turn| turn.grade() / 100.0)).collect()
+                self.rollouts.iter().map(|r| r.submissions().last().map_or(0.0, |turn| turn.grade() / 100.0)).collect()
             }
             KeepBy::GradeCurve => {
                 let curve = [WeightedReward { name: RewardName::CurveArea, weight: 1.0 }];
