@@ -3,6 +3,7 @@
 // Helpers of tests are tests too: what is unexpected fails there and then.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod ablate;
 mod doctor;
 mod errors;
 mod grade;

@@ -26,6 +26,7 @@ pub mod checkpoint;
 pub mod monitor;
 pub mod evaluate;
 pub mod stage;
+pub mod ablate;
 pub mod commands;
 
 #[cfg(test)]

@@ -224,9 +224,16 @@ impl Workshop {
     }
 }
 
-/// `wanted` threads, or one a core for 0.
+/// Says how many threads 0 stands for, where several processes share the machine.
+pub const THREADS_VARIABLE: &str = "NOVICE_THREADS";
+
+/// `wanted` threads; for 0 as many as the environment's `NOVICE_THREADS` says, or one a core.
 pub fn threads(wanted: usize) -> usize {
-    if wanted > 0 { wanted } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    let share = || std::env::var(THREADS_VARIABLE).ok()?.parse().ok().filter(|share| *share > 0);
+    match wanted {
+        0 => share().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        _ => wanted,
+    }
 }
 
 /// Precision as libtorch names it.

@@ -9,6 +9,7 @@ use crate::python::{normal_form, words};
 use crate::similarity::{edit_similarity, edit_size, levenshtein, tree_similarity};
 use crate::trajectory::{size_likeness, trajectory};
 use crate::view::{RewardInput, Start, Status, StepView, clean_grade, grade_closeness, outcome};
+use serde::{Deserialize, Serialize};
 
 /// Quantities of which a tally holds a sum and a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ const PUBLISHED: usize = 4;
 const SURVIVAL: usize = 4;
 
 /// Sums over rollouts that were allowed the same number of turns.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     turns: usize,
     /// Rollouts.

@@ -3,7 +3,7 @@
 use super::train::models;
 use crate::config::{Run, WeightedReward};
 use crate::error::Error;
-use crate::evaluate::{Policy, Record, Results, Script, Stage, half, points, roll_out};
+use crate::evaluate::{Counted, Policy, Record, Results, Script, Stage, half, points, roll_out, tallies};
 use crate::files::write_atomic;
 use crate::monitor::Counter;
 use crate::rollout::{RolloutLine, score};
@@ -13,6 +13,7 @@ use clap::Args;
 use novice_rewards::RewardName;
 use novice_rewards::metrics::diversity::Memory;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -22,6 +23,12 @@ pub(super) struct Evaluate {
     /// Change a field, such as `evaluate.max_trajectories=20`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Roll out this policy only, such as `SFT`; may be given many times.
+    #[arg(long, value_name = "POLICY")]
+    only: Vec<String>,
+    /// Also write what was counted of each student (`tallies.json`), which `novice ablate` pools over seeds.
+    #[arg(long)]
+    tallies: bool,
 }
 
 /// A line of `evaluation/rollouts.jsonl`.
@@ -55,6 +62,9 @@ impl Evaluate {
         let halves = [stage(&workshop, one), stage(&workshop, other)];
         let mut policies: Vec<(String, Vec<Record>)> = Vec::new();
         let mut evaluate = |label: String, policy: Policy| -> anyhow::Result<()> {
+            if !self.only.is_empty() && !self.only.contains(&label) {
+                return Ok(());
+            }
             let progress = Counter::new(&format!("evaluating {label}"), "rollout", Some(points.len() as u64));
             let records = roll_out(&workshop, &policy, &points, &|done| progress.set(done, points.len()))?;
             progress.finish();
@@ -69,12 +79,18 @@ impl Evaluate {
         } else {
             evaluate("COPY".into(), Policy::Script(Script::Copy, &train))?;
         }
-        for (label, path) in &models {
+        for (label, path) in models.iter().filter(|(label, _)| self.only.is_empty() || self.only.contains(label)) {
             evaluate(label.clone(), Policy::Model(&workshop.load_model(path)?))?;
+        }
+        if policies.is_empty() {
+            let known: Vec<&str> = models.iter().map(|(label, _)| label.as_str()).collect();
+            let message = format!("--only: no such policy; the models here are {}", known.join(", "));
+            return Err(Error::Usage(message).into());
         }
         let reference = reference(&run, &models, &policies)?;
         let programs = dataset.train.iter().flat_map(|t| &t.steps).map(|step| step.code.as_str());
-        let results = Results::of(&policies, &run.evaluate, Some(&reference), run.seed, &Memory::new(programs));
+        let memory = Memory::new(programs);
+        let results = Results::of(&policies, &run.evaluate, Some(&reference), run.seed, &memory);
         let by_closeness = [WeightedReward { name: RewardName::Trajectory, weight: 1.0 }];
         let mut lines = Vec::new();
         for (policy, records) in &policies {
@@ -92,6 +108,17 @@ impl Evaluate {
         write_atomic(out.join("table.csv"), results.csv().as_bytes())?;
         write_atomic(out.join("table.tex"), results.latex().as_bytes())?;
         write_atomic(out.join("table.json"), &serde_json::to_vec_pretty(&results)?)?;
+        if self.tallies {
+            let counted = |records: &Vec<Record>| -> Counted {
+                let cells: BTreeSet<&str> = records.iter().map(|r| r.point.cell).collect();
+                let of = |cell: &str| tallies(records, cell, run.evaluate.horizon, &memory);
+                let named = |cell: &str| of(cell).into_iter().map(|(student, t)| (student.to_string(), t)).collect();
+                cells.into_iter().map(|cell| (cell.to_string(), named(cell))).collect()
+            };
+            let all: BTreeMap<&str, Counted> =
+                policies.iter().map(|(p, records)| (p.as_str(), counted(records))).collect();
+            write_atomic(out.join("tallies.json"), &serde_json::to_vec(&all)?)?;
+        }
         write_atomic(out.join("rollouts.jsonl"), &lines)?;
         print!("{}", results.markdown());
         eprintln!("written: {}", out.display());
@@ -114,6 +141,9 @@ fn reference(run: &Run, models: &[(String, PathBuf)], policies: &[(String, Vec<R
             "evaluate.reference: there is no policy `{label}`; there are: {}",
             known.join(", ")
         ))),
+        None if policies.iter().all(|(policy, _)| models.iter().all(|(label, _)| label != policy)) => {
+            Ok(known.first().map(|label| label.to_string()).unwrap_or_default())
+        }
         None => Ok(models.get(1).or(models.first()).map(|(label, _)| label.clone()).unwrap_or_default()),
     }
 }

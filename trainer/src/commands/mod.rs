@@ -1,5 +1,6 @@
 //! One file a subcommand, thin. Data goes to stdout, everything else to stderr.
 
+mod ablate;
 mod doctor;
 mod evaluate;
 mod grade;
@@ -28,6 +29,8 @@ enum Command {
     Train(train::Train),
     /// Roll out the models of a run beside real, held-out students; print and write the tables.
     Evaluate(evaluate::Evaluate),
+    /// Train and evaluate the arms of a matrix of settings, each with several seeds; one table of all.
+    Ablate(ablate::Ablate),
     /// Watch a simulated learner work, turn by turn.
     Simulate(simulate::Simulate),
     /// Grade submissions: JSON lines in, JSON lines out.
@@ -55,6 +58,7 @@ impl Cli {
         match self.command {
             Command::Train(c) => c.run(),
             Command::Evaluate(c) => c.run(),
+            Command::Ablate(c) => c.run(),
             Command::Simulate(c) => c.run(),
             Command::Grade(c) => c.run(),
             Command::Rewards(c) => c.run(),

@@ -9,15 +9,18 @@
 //! | `policy` | a model, or a script, from every start |
 //! | `scripted` | baselines and exploits without a model |
 //! | `results` | tallies to numbers: intervals, differences to a reference, corrected p-values |
+//! | `arms` | tallies of several seeds of an arm, pooled and compared |
 //! | `table` | numbers to Markdown, CSV, LaTeX |
 //! | `audit` | scripts through a reward |
 
+mod arms;
 mod audit;
 mod policy;
 mod results;
 mod scripted;
 mod table;
 
+pub use arms::{Counted, pooled, results_of_arms};
 pub use audit::{AuditLine, Played, RewardAudit, audit};
 pub use policy::{Policy, half};
 pub use results::{Line, Results};

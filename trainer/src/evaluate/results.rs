@@ -138,7 +138,7 @@ impl Results {
 }
 
 /// Corrects the p-values of one protocol for their number.
-fn correct(lines: &mut [Line], protocol: &str) {
+pub(super) fn correct(lines: &mut [Line], protocol: &str) {
     let mut compared: Vec<&mut Line> =
         lines.iter_mut().filter(|line| line.protocol == protocol && line.p.is_some()).collect();
     let corrected = holm(&compared.iter().filter_map(|line| line.p).collect::<Vec<_>>());

@@ -14,6 +14,7 @@
 mod conversation;
 mod counter;
 mod events;
+mod hparams;
 mod lines;
 mod logging;
 mod progress;
@@ -24,6 +25,7 @@ mod summaries;
 
 pub use conversation::{conversation_markdown, render_conversation};
 pub use counter::Counter;
+pub use hparams::{Session, write_sessions};
 pub use logging::init as init_logging;
 pub use progress::{ProgressMode, say};
 pub use resume::ResumeAt;
