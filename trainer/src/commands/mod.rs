@@ -3,6 +3,7 @@
 mod doctor;
 mod evaluate;
 mod grade;
+mod report;
 mod rewards;
 mod simulate;
 mod traces;
@@ -28,6 +29,8 @@ enum Command {
     Train(train::Train),
     /// Roll out the models of a run beside real, held-out students; print and write the tables.
     Evaluate(evaluate::Evaluate),
+    /// Write one page about runs: tables, charts, configuration, rollouts; it opens from disk.
+    Report(report::Report),
     /// Watch a simulated learner work, turn by turn.
     Simulate(simulate::Simulate),
     /// Grade submissions: JSON lines in, JSON lines out.
@@ -50,6 +53,7 @@ impl Cli {
         match self.command {
             Command::Train(c) => c.run(),
             Command::Evaluate(c) => c.run(),
+            Command::Report(c) => c.run(),
             Command::Simulate(c) => c.run(),
             Command::Grade(c) => c.run(),
             Command::Rewards(c) => c.run(),
