@@ -1,6 +1,7 @@
 //! What the charts show: grades by step and by relative position, survival, the endings of rollouts, and training's metrics.
 //!
-//! Evaluation charts count rollouts as the corrected protocol does: a learner who has stopped keeps the grade that it has. A band is
+//! Evaluation charts count rollouts as the corrected protocol does: a learner who has stopped keeps the grade that it has (progression
+//! alone leaves out rollouts without a submission, which have no positions). A band is
 //! ±1.96 standard errors of the mean over students (each student one mean), which is a normal approximation; the tables' intervals are
 //! bootstrapped. Relative position runs from 0 (first submission after the start) to 1 (the last): within a rollout of n submissions the i-th, from
 //! 0, is at i/(n−1), as in the published figure of grade progression; grades between two submissions are interpolated.
@@ -13,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Full marks.
 const SOLVED: f64 = 100.0 - 1e-9;
 /// Policies that are no model and not the copying baseline; tables show them, charts would be unreadable with them.
-const LEFT_OUT: [&str; 7] =
+pub(super) const LEFT_OUT: [&str; 7] =
     ["ORACLE", "ALWAYS_ZERO", "DISGUISED_COPY", "RANDOM_STUDENT", "SOLVE_AT_ONCE", "NEAREST_STUDENT", "REAL_STUDENT"];
 
 /// Whose grades, and what they were.
 struct Course {
     student: String,
+    /// The grade of the last submission before the start, where the students' file says it.
+    before: Option<f64>,
     grades: Vec<f64>,
 }
 
@@ -42,13 +45,22 @@ fn groups(runs: &[RunFiles]) -> (Vec<Group>, usize) {
     let lines = || runs.iter().flat_map(|run| &run.evaluated);
     let length = |line: &Value| line.get("turns").and_then(Value::as_array).map_or(0, Vec::len);
     let horizon = lines().map(length).max().unwrap_or(0);
+    let known: BTreeMap<(&str, &str), &Vec<Value>> = runs
+        .iter()
+        .flat_map(|run| &run.students)
+        .filter_map(|s| Some(((word(s, "student"), word(s, "problem")), s.get("steps")?.as_array()?)))
+        .collect();
+    let before = |line: &Value| {
+        let last = line.get("start")?.as_u64()?.checked_sub(1)?;
+        grade(known.get(&(word(line, "student"), word(line, "problem")))?.get(last as usize)?)
+    };
     let mut starts = BTreeSet::new();
     let mut real = Vec::new();
     for line in lines() {
         if starts.insert((word(line, "student"), word(line, "problem"), line.get("start").and_then(Value::as_u64))) {
             let grades = line.get("real_grades").and_then(Value::as_array).into_iter().flatten();
             let grades = grades.filter_map(Value::as_f64).take(horizon).collect();
-            real.push(Course { student: word(line, "student").into(), grades });
+            real.push(Course { student: word(line, "student").into(), before: before(line), grades });
         }
     }
     let mut groups = vec![Group { name: "real students".into(), courses: real }];
@@ -58,7 +70,8 @@ fn groups(runs: &[RunFiles]) -> (Vec<Group>, usize) {
             let policy = word(line, "policy");
             let name = if runs.len() > 1 { format!("{} · {policy}", run.name) } else { policy.into() };
             let turns = line.get("turns").and_then(Value::as_array).into_iter().flatten();
-            let course = Course { student: word(line, "student").into(), grades: turns.filter_map(grade).collect() };
+            let grades = turns.filter_map(grade).collect();
+            let course = Course { student: word(line, "student").into(), before: before(line), grades };
             match policies.iter_mut().find(|group| group.name == name) {
                 Some(group) => group.courses.push(course),
                 None => policies.push(Group { name, courses: vec![course] }),
@@ -66,15 +79,14 @@ fn groups(runs: &[RunFiles]) -> (Vec<Group>, usize) {
         }
         groups.extend(policies);
     }
-    groups.retain(|group| group.courses.iter().any(|course| !course.grades.is_empty()));
     (groups, horizon)
 }
 
 /// Mean over all courses of `value`, and 1.96 standard errors of it over students.
-fn mean(group: &Group, x: f64, value: &dyn Fn(&[f64]) -> Option<f64>) -> Option<Dot> {
+fn mean(group: &Group, x: f64, value: &dyn Fn(&Course) -> Option<f64>) -> Option<Dot> {
     let mut students: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
     for course in &group.courses {
-        if let Some(value) = value(&course.grades) {
+        if let Some(value) = value(course) {
             let sums = students.entry(&course.student).or_default();
             *sums = (sums.0 + value, sums.1 + 1.0);
         }
@@ -106,9 +118,9 @@ fn at_relative(grades: &[f64], at: f64) -> Option<f64> {
 /// Charts of an evaluation, the students beside every model.
 pub(super) fn evaluation(runs: &[RunFiles]) -> Vec<Chart> {
     let (groups, horizon) = groups(runs);
-    let lines = |xs: &[f64], value: &dyn Fn(&[f64], f64) -> Option<f64>| -> Vec<Line> {
+    let lines = |xs: &[f64], value: &dyn Fn(&Course, f64) -> Option<f64>| -> Vec<Line> {
         let line = |group: &Group| {
-            let dots = xs.iter().filter_map(|&x| mean(group, x, &|grades| value(grades, x))).collect();
+            let dots = xs.iter().filter_map(|&x| mean(group, x, &|course| value(course, x))).collect();
             Line { name: group.name.clone(), dots }
         };
         groups.iter().map(line).collect()
@@ -116,8 +128,11 @@ pub(super) fn evaluation(runs: &[RunFiles]) -> Vec<Chart> {
     let steps: Vec<f64> = (1..=horizon).map(|s| s as f64).collect();
     let with_start: Vec<f64> = (0..=horizon).map(|s| s as f64).collect();
     let tenths: Vec<f64> = (0..=10).map(|i| f64::from(i) / 10.0).collect();
-    let until = |grades: &[f64], s: f64| grades.get((s as usize).min(grades.len()).checked_sub(1)?).copied();
-    let solved_by = |grades: &[f64], s: f64| grades.iter().take(s as usize).any(|g| *g >= SOLVED);
+    let until = |course: &Course, s: f64| match (s as usize).min(course.grades.len()).checked_sub(1) {
+        Some(last) => course.grades.get(last).copied(),
+        None => course.before,
+    };
+    let solved_by = |course: &Course, s: f64| course.grades.iter().take(s as usize).any(|g| *g >= SOLVED);
     let step = "submissions after the start";
     vec![
         chart("Grade by step", step, "mean grade (0–100)", (0.0, 100.0), lines(&steps, &until)),
@@ -126,22 +141,22 @@ pub(super) fn evaluation(runs: &[RunFiles]) -> Vec<Chart> {
             "relative position in the trajectory",
             "mean grade (0–100)",
             (0.0, 100.0),
-            lines(&tenths, &at_relative),
+            lines(&tenths, &|course, at| at_relative(&course.grades, at)),
         ),
         chart(
             "Not yet solved",
             step,
             "share of rollouts",
             (0.0, 1.0),
-            lines(&with_start, &|grades, s| Some(f64::from(u8::from(!solved_by(grades, s))))),
+            lines(&with_start, &|course, s| Some(f64::from(u8::from(!solved_by(course, s))))),
         ),
         chart(
             "Still submitting, or solved",
             step,
             "share of rollouts",
             (0.0, 1.0),
-            lines(&with_start, &|grades, s| {
-                Some(f64::from(u8::from(grades.len() as f64 >= s || solved_by(grades, s))))
+            lines(&with_start, &|course, s| {
+                Some(f64::from(u8::from(course.grades.len() as f64 >= s || solved_by(course, s))))
             }),
         ),
     ]
@@ -217,6 +232,12 @@ mod tests {
         // Means of 0 and 40, of 100 and 40, at the ends; half-way 50 and 40.
         assert_eq!((ys(1, 1)[0], ys(1, 1)[5]), (20.0, 45.0));
         assert_eq!((ys(2, 1), ys(3, 1)), (vec![1.0, 1.0, 0.5], vec![1.0, 1.0, 0.5]));
+        // One that hands in nothing keeps the grade from before the start.
+        let mut with_silent = run();
+        with_silent.evaluated[1]["turns"] = json!([]);
+        with_silent.students = vec![json!({"student": "b", "problem": "p", "steps": [{"grade": 30.0}]})];
+        let silent = evaluation(&[with_silent]);
+        assert_eq!(silent[0].lines[1].dots.iter().map(|d| d.y).collect::<Vec<_>>(), [15.0, 65.0]);
         // Two students at 0 and 40: the standard error is 20.
         assert!((charts[0].lines[1].dots[0].half.unwrap() - 1.96 * 20.0).abs() < 1e-9);
     }

@@ -37,7 +37,7 @@ pub fn page(runs: &[RunFiles], limit: usize) -> String {
                     button #help type="button" title="Keys (?)" { "Keys" }
                 }
                 main {
-                    section #tables { h2 { "Evaluation" } @for run in runs { (evaluation(run)) } }
+                    section #tables { h2 { "Evaluation" } @if let Some(all) = side_by_side(runs) { (evaluation(&all)) } @for run in runs { (evaluation(run)) } }
                     section #charts { h2 { "Beside real students" } (charts(&curves::evaluation(runs), "bands: ±1.96 standard errors over students; a learner who has stopped keeps its grade")) }
                     section #training {
                         h2 { "Training" }
@@ -93,6 +93,37 @@ fn distinct<'a>(lines: &[&'a Value], name: &str) -> Vec<&'a str> {
     seen
 }
 
+/// Models before the policies that are none.
+fn models_first(mut policies: Vec<&str>) -> Vec<&str> {
+    policies.sort_by_key(|policy| curves::LEFT_OUT.contains(policy) || *policy == "COPY");
+    policies
+}
+
+/// The models of all runs in one table, each named with its run; nothing for one run.
+fn side_by_side(runs: &[RunFiles]) -> Option<RunFiles> {
+    let lines = |run: &RunFiles| -> Vec<Value> {
+        let all = run.table.iter().filter_map(|t| t.get("lines")?.as_array()).flatten();
+        let models = all.filter(|line| !curves::LEFT_OUT.contains(&field(line, "policy")));
+        let named = models.cloned().map(|mut line| {
+            let name = format!("{} · {}", run.name, field(&line, "policy"));
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("policy".into(), name.into());
+                // Marks are of differences within a run.
+                fields.remove("p_holm");
+            }
+            line
+        });
+        named.collect()
+    };
+    let all: Vec<Value> = runs.iter().flat_map(lines).collect();
+    let table = Some(json!({ "lines": all }));
+    (runs.len() > 1 && !all.is_empty()).then(|| RunFiles {
+        name: "Runs side by side".into(),
+        table,
+        ..RunFiles::default()
+    })
+}
+
 /// The tables of a run, one a split and protocol: a row a statistic, a column a policy.
 fn evaluation(run: &RunFiles) -> Markup {
     let lines: Vec<&Value> = run.table.iter().filter_map(|t| t.get("lines")?.as_array()).flatten().collect();
@@ -109,7 +140,7 @@ fn evaluation(run: &RunFiles) -> Markup {
         @for split in distinct(&lines, "split") {
             @for protocol in distinct(&lines, "protocol") {
                 @let here: Vec<&Value> = lines.iter().copied().filter(|l| field(l, "split") == split && field(l, "protocol") == protocol).collect();
-                @let policies = distinct(&here, "policy");
+                @let policies = models_first(distinct(&here, "policy"));
                 @if !here.is_empty() {
                     div.wide tabindex="0" role="region" aria-label=(format!("{split}, {protocol} protocol")) {
                         table {
@@ -256,6 +287,18 @@ mod tests {
         assert!(!page.contains("<r>") && page.contains("&lt;r&gt;"));
         assert!(page.contains("\"of\":30") && page.matches("alert(1)").count() == 7);
         assert!(!page.contains("http://") && !page.contains("https://"), "nothing of a network");
+    }
+
+    #[test]
+    fn models_of_several_runs_share_a_table() {
+        let line = json!({"policy": "SFT", "split": "s", "protocol": "corrected", "statistic": "solved", "value": 0.123_456_789});
+        let run =
+            |name: &str| RunFiles { name: name.into(), table: Some(json!({"lines": [line]})), ..RunFiles::default() };
+        assert!(side_by_side(&[run("one")]).is_none());
+        let text = evaluation(&side_by_side(&[run("one"), run("two")]).unwrap()).into_string();
+        assert!(text.contains("one · sft</th>") && text.contains("two · sft</th>"), "{text}");
+        assert_eq!(text.matches("<td>0.123</td>").count(), 2, "{text}");
+        assert_eq!(models_first(vec!["COPY", "SFT"]), ["SFT", "COPY"]);
     }
 
     #[test]

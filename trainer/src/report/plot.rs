@@ -7,7 +7,7 @@ use maud::{Markup, html};
 /// Size of a chart in pixels, and its margins: left, right, top, bottom.
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 250.0;
-const LEFT: f64 = 52.0;
+const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 42.0;
@@ -105,7 +105,7 @@ pub(super) fn draw(chart: &Chart) -> Option<Markup> {
                         @let lower = dots.iter().rev().map(|d| (d.x, d.y - d.half.unwrap_or(0.0)));
                         polygon class=(format!("band c{}", i % COLOURS)) points=(path(upper.chain(lower).collect())) {}
                     }
-                    polyline class=(format!("line c{}", i % COLOURS)) points=(path(dots.iter().map(|d| (d.x, d.y)).collect())) {
+                    polyline class=(format!("line{} c{}", if many { " thin" } else { "" }, i % COLOURS)) points=(path(dots.iter().map(|d| (d.x, d.y)).collect())) {
                         title { (line.name) }
                     }
                     @if !many || dots.len() == 1 {
@@ -155,7 +155,7 @@ mod tests {
         let line = Line { name: "<b>".into(), dots };
         let chart = Chart { title: "t".into(), x: "x".into(), y: "y".into(), lines: vec![line], bounds: None };
         let svg = draw(&chart).unwrap().into_string();
-        assert!(svg.contains("points=\"52.0,208.0 408.0,12.0\""), "{svg}");
+        assert!(svg.contains("points=\"64.0,208.0 408.0,12.0\""), "{svg}");
         assert!(svg.contains("&lt;b&gt;") && !svg.contains("<b>"), "{svg}");
         assert!(draw(&Chart { lines: vec![], ..chart }).is_none());
     }
