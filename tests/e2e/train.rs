@@ -125,6 +125,21 @@ fn a_run_from_logs_to_a_table() {
         succeed(at, &["rewards", "replay", "runs/tiny", "--set", "dapo.rewards=[{name: ending, weight: 1.0}]"]);
     assert!(replayed.lines().filter(|l| l.starts_with('|')).count() > 2, "{replayed}");
 
+    succeed(at, &["report", "runs/tiny", "--rollouts", "20"]);
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    let (_, rest) = page.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
+    let data: Value = serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap();
+    let held = &data["runs"][0];
+    assert_eq!(held["rollouts"].as_array().unwrap().len(), 20);
+    assert!(held["students"][0]["steps"][0]["code"].is_string(), "the student's own programs are there");
+    for wanted in ["joint grade proximity", "SFT: held-out loss", "DAPO: entropy", "Grade progression", "real students"]
+    {
+        assert!(page.contains(wanted), "{wanted} is missing");
+    }
+    let refused = novice(at).args(["report", "runs"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("not a run's folder"));
+
     // Adapters on what was trained, and more training of those adapters.
     let on_sft = ["train", "tiny.yaml", "--set", "model.path=runs/tiny/models/sft"];
     let adapters = ["name=second", "model.lora={rank: 2}", "model.recompute=true", "stages=[dpo]", "dpo.loss=ipo"];

@@ -6,7 +6,7 @@ use super::{End, Rollout, Scored, Turn};
 use crate::dialogue::{Unclosed, extract_program};
 use crate::error::{Error, Result};
 use crate::traces::Trajectory;
-use novice_sandbox::{Outcome, Report, TestReport};
+use novice_sandbox::{FeedbackLevel, Outcome, Report, TestReport};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +27,38 @@ pub struct RolloutLine<'a> {
     turns: Vec<TurnLine<'a>>,
     /// The grades of the student's own submissions from there on.
     real_grades: Vec<f64>,
+}
+
+/// What a line of `evaluation/students.jsonl` holds: a student's own way through a problem, all of it.
+#[derive(Debug, Serialize)]
+pub struct StudentLine<'a> {
+    student: &'a str,
+    problem: &'a str,
+    steps: Vec<StepLine<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepLine<'a> {
+    code: &'a str,
+    grade: f64,
+    verdict: Outcome,
+    tests: Vec<Outcome>,
+    /// What the grader says to it, nothing left out.
+    feedback: String,
+}
+
+impl<'a> StudentLine<'a> {
+    /// The line of a trajectory.
+    pub fn new(trajectory: &'a Trajectory) -> Self {
+        let steps = trajectory.steps.iter().map(|step| StepLine {
+            code: &step.code,
+            grade: step.report.grade,
+            verdict: step.report.verdict,
+            tests: step.report.tests.iter().map(|test| test.outcome).collect(),
+            feedback: step.report.feedback(FeedbackLevel::Full),
+        });
+        StudentLine { student: &trajectory.student, problem: &trajectory.problem, steps: steps.collect() }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -12,7 +12,7 @@ mod score;
 
 pub use classroom::{Classroom, Rolled, Spent};
 pub use learner::{End, Rollout, Turn};
-pub use line::{RolloutLine, SavedRollout, read_rollouts};
+pub use line::{RolloutLine, SavedRollout, StudentLine, read_rollouts};
 pub use score::{Beside, Scored, score, worth};
 
 use crate::generate::RngKey;
