@@ -17,7 +17,7 @@ DATA ?= data/newcaledonia
 
 NEWCALEDONIA = configs/newcaledonia.yaml --set data.course=$(DATA)/course.yaml --set data.traces=$(DATA)/traces.jsonl
 
-.PHONY: help setup build demo newcaledonia test fmt lint doc unit deny test-long clean clean-runs clean-libtorch
+.PHONY: help setup build demo newcaledonia test fmt lint doc unit deny test-long test-browser clean clean-runs clean-libtorch
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,16 @@ test-long: setup ## Run the tests that take minutes as well
 	@echo "== tests, long ones included" >&2
 	@$(CARGO) build $(FLAGS) --workspace --bins --tests
 	@$(CARGO) test $(FLAGS) --workspace -- --include-ignored
+
+# The run whose report `make test-browser` opens.
+RUN ?= runs/demo
+
+test-browser: build ## Open the report of a run in Chromium without a network: make test-browser RUN=runs/demo
+	@test -e "$(RUN)/evaluation" || { echo "error: $(RUN) is not evaluated; run \`make demo\` first, or say RUN=folder" >&2; exit 2; }
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { echo "error: no Chromium; install it (apt-get install chromium) or set CHROMIUM" >&2; exit 1; }
+	@cd tests/browser && { test -d node_modules/playwright-core || npm ci --no-audit --no-fund; }
+	@$(NOVICE) report "$(RUN)" --out target/report.html
+	@node tests/browser/report.mjs target/report.html tests/browser/screenshots
 
 clean: ## Remove what was built (runs and libtorch stay)
 	@$(CARGO) clean

@@ -44,6 +44,8 @@ fn bytes(run: &Path) -> Vec<(String, blake3::Hash)> {
     let files = [
         "metrics.jsonl",
         "rollouts.jsonl",
+        "rollouts/000001.jsonl",
+        "rollouts/000002.jsonl",
         "models/sft/model.safetensors",
         "models/dpo/model.safetensors",
         "models/dapo/model.safetensors",
@@ -76,6 +78,33 @@ fn a_run_from_logs_to_a_table() {
     let gaps: Vec<f64> = metrics.iter().filter_map(|m| m["log_prob_gap"].as_f64()).collect();
     assert!(gaps.iter().all(|g| *g < 1e-3), "drawn and recomputed log-probs differ: {gaps:?}");
 
+    // Every rollout token by token, in the order of the text file.
+    let lines = |path: &str| -> Vec<Value> {
+        let text = fs::read_to_string(run.join(path)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (all, first) = (lines("rollouts.jsonl"), lines("rollouts/000001.jsonl"));
+    assert!(!first.is_empty());
+    for (told, line) in all.iter().filter(|line| line["step"] == 1).zip(&first) {
+        for key in ["step", "student", "start", "sample", "reward", "rewards", "turns"] {
+            assert_eq!(told[key], line[key], "{key}");
+        }
+        let list = |key: &str| line[key].as_array().unwrap_or_else(|| panic!("{key}")).clone();
+        let log_probs = list("log_probs");
+        for key in ["ids", "tokens", "mask", "advantages"] {
+            assert_eq!(list(key).len(), log_probs.len(), "{key}");
+        }
+        let drawn: u64 = list("turns").iter().map(|turn| turn["tokens"].as_u64().unwrap()).sum();
+        assert_eq!(log_probs.iter().filter(|p| p.is_f64()).count() as u64, drawn);
+        assert!(log_probs.iter().filter_map(Value::as_f64).all(|p| p <= 0.0));
+        assert!(
+            log_probs.iter().zip(list("mask")).all(|(p, mask)| p.is_f64() || mask == 0),
+            "what was told is no target"
+        );
+    }
+    let replay = ["rewards", "replay", "runs/tiny", "--rollouts", "runs/tiny/rollouts/000001.jsonl"];
+    assert!(succeed(at, &replay).contains('|'));
+
     // The name is taken now.
     let again = novice(at).args(["train", "tiny.yaml"]).output().unwrap();
     assert_eq!(again.status.code(), Some(2));
@@ -95,6 +124,21 @@ fn a_run_from_logs_to_a_table() {
     let replayed =
         succeed(at, &["rewards", "replay", "runs/tiny", "--set", "dapo.rewards=[{name: ending, weight: 1.0}]"]);
     assert!(replayed.lines().filter(|l| l.starts_with('|')).count() > 2, "{replayed}");
+
+    succeed(at, &["report", "runs/tiny", "--rollouts", "20"]);
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    let (_, rest) = page.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
+    let data: Value = serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap();
+    let held = &data["runs"][0];
+    assert_eq!(held["rollouts"].as_array().unwrap().len(), 20);
+    assert!(held["students"][0]["steps"][0]["code"].is_string(), "the student's own programs are there");
+    for wanted in ["joint grade proximity", "SFT: held-out loss", "DAPO: entropy", "Grade progression", "real students"]
+    {
+        assert!(page.contains(wanted), "{wanted} is missing");
+    }
+    let refused = novice(at).args(["report", "runs"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("not a run's folder"));
 
     // Adapters on what was trained, and more training of those adapters.
     let on_sft = ["train", "tiny.yaml", "--set", "model.path=runs/tiny/models/sft"];

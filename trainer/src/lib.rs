@@ -25,6 +25,7 @@ pub mod workshop;
 pub mod checkpoint;
 pub mod monitor;
 pub mod evaluate;
+pub mod report;
 pub mod stage;
 pub mod ablate;
 pub mod commands;

@@ -2,19 +2,30 @@
 
 use clap::Parser;
 use novice::commands::Cli;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
-fn main() -> ExitCode {
+fn main() {
+    let code = run();
+    let _ = std::io::stdout().flush(); // what cannot be written any more has been an error before
+    // SAFETY: ends the process without running exit handlers. Nothing of ours is left to do; libtorch's would take its tables of
+    // operators down one by one, which takes longer than grading a hundred submissions.
+    unsafe { libc::_exit(code.into()) }
+}
+
+/// The exit status.
+fn run() -> u8 {
     let cli = Cli::parse();
-    wait_politely();
+    if cli.computes() {
+        wait_politely();
+    }
     novice::memory::keep_freed();
     match cli.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("error: {}", told(&error));
-            let code = error.downcast_ref::<novice::Error>().map_or(1, novice::Error::exit_code);
-            ExitCode::from(code)
+            error.downcast_ref::<novice::Error>().map_or(1, novice::Error::exit_code)
         }
     }
 }

@@ -16,6 +16,7 @@ use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tch::{Device, Kind};
 
 /// The sandbox, the course and the data of a run.
@@ -205,8 +206,9 @@ impl Workshop {
         max_new_tokens: usize,
         sampling: Sampling,
     ) -> Classroom<'a> {
+        let max_tokens = self.run.dialogue.max_tokens;
         let limits =
-            rollout::Limits { turns, max_new_tokens, max_tokens: self.run.dialogue.max_tokens, max_repeats: 0 };
+            rollout::Limits { turns, max_new_tokens, max_tokens, max_repeats: 0, grading_delay: Duration::ZERO };
         let Workshop { renderer, dialogue, pool, .. } = self;
         Classroom { model, renderer, dialogue, pool, limits, sampling, stop: &self.run.dialogue.stop }
     }

@@ -7,13 +7,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::names;
+use super::ahead::Units;
 use super::patience::Limit;
 use super::reply::{Ending, Run};
 use super::subject::{Loaded, Subject, files};
 use super::trust::{Operation, Trust, Way, without_stop_iteration};
 use super::{Grader, clip};
-use crate::course::{Problem, Test};
+use crate::course::Problem;
 use crate::deviations::{Deviation, double_quoted_guard};
 use crate::engine::{Ask, INSTRUCTIONS_PER_MS, Instance, Stop};
 use crate::error::{Error, Result};
@@ -25,8 +25,6 @@ use crate::value::{Value, decode, encode, to_message};
 /// decides how long comparing it takes.
 const EXAMINER_SHARE: u64 = 5;
 const EXAMINER_LEAST_MS: u64 = 200;
-/// Time to find the tests in a source.
-const DISCOVERY_MS: u64 = 5_000;
 /// Seed of `random` in test scripts; the published grader uses the same.
 const SCRIPT_SEED: i64 = 42;
 /// Characters of a script's printed text that are kept.
@@ -218,7 +216,7 @@ impl Grader {
     }
 
     /// The examiner's reply as data; a dictionary with status "slow" or "broken" if it was stopped.
-    fn examiner_call(&mut self, request: &[u8], fuel: u64, ask: Option<Ask>) -> Result<Value> {
+    pub(super) fn examiner_call(&mut self, request: &[u8], fuel: u64, ask: Option<Ask>) -> Result<Value> {
         if self.examiner.is_none() {
             self.examiner = Some(Instance::new(self.engine.clone())?);
         }
@@ -250,13 +248,13 @@ impl Grader {
         ]
     }
 
-    /// A test of kind `script`.
+    /// A test of kind `script`: its source, its code, and the names that are its own.
     pub(super) fn script(
         &mut self,
         problem: &Problem,
         code: &str,
         start: TestReport,
-        script: &str,
+        (script, ready, taken): (&str, &Value, &HashSet<String>),
         max_score: f64,
         fuel: u64,
     ) -> Result<TestReport> {
@@ -268,11 +266,10 @@ impl Grader {
             return Ok(TestReport { possible: max_score, ..start.with(Outcome::Exception, reason, "") });
         }
         let shared_random = Value::Bool(deviations.contains(&Deviation::SharedRandom));
-        let mut request = vec![Value::str("script"), Value::str(script), shared_random];
+        let mut request = vec![Value::str("script"), Value::str(script), ready.clone(), shared_random];
         request.extend(self.context(problem, code));
         let request = encode(&Value::Tuple(request));
-        let taken = names::of_the_test(script, &problem.import_names());
-        let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(&taken, &request, limit))?;
+        let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(taken, &request, limit))?;
         let mut report = start;
         report.possible = max_score;
         if !report.hidden {
@@ -293,40 +290,34 @@ impl Grader {
     }
 
     /// A test of kind `unittest`: one report for each of its test functions.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn unittest(
         &mut self,
         problem: &Problem,
         code: &str,
-        test: &Test,
         start: TestReport,
-        source: &str,
+        (source, units): (&str, &std::result::Result<Units, String>),
         fuel: u64,
         loaded: &Loaded,
     ) -> Result<Vec<TestReport>> {
-        // What follows must not depend on whether the names were known already.
         self.forget()?;
-        let names = match self.discover(source)? {
-            Ok(names) => names,
+        let units = match units {
+            Ok(units) => units,
             Err(reason) => return Ok(vec![start.with(Outcome::WrongAnswer, format!("test script: {reason}"), "")]),
         };
-        let taken = names::of_the_test(source, &problem.import_names());
-        let mut reports = Vec::with_capacity(names.len());
-        for name in &names {
+        let mut reports = Vec::with_capacity(units.tests.len());
+        for unit in &units.tests {
             let mut report = start.clone();
-            report.weight = test.weight / names.len() as f64;
-            report.name = match &test.name {
-                Some(group) => format!("{group}: {name}"),
-                None => name.clone(),
-            };
+            report.weight = start.weight / units.tests.len() as f64;
+            report.name.clone_from(&unit.shown);
             if let Loaded::Failed(run) = loaded {
                 reports.push(report.failed(run, fuel));
                 continue;
             }
-            let mut request = vec![Value::str("unit"), Value::str(source), Value::str(name)];
+            let mut request = vec![Value::str("unit"), Value::str(source), Value::str(&unit.name), unit.code.clone()];
             request.extend(self.context(problem, code));
             let request = encode(&Value::Tuple(request));
-            let (verdict, worst) = self.patiently(fuel, |grader, limit| grader.examine(&taken, &request, limit))?;
+            let (verdict, worst) =
+                self.patiently(fuel, |grader, limit| grader.examine(&units.taken, &request, limit))?;
             reports.push(judge(report, &verdict, worst));
         }
         Ok(reports)
@@ -335,32 +326,6 @@ impl Grader {
     /// An untouched examiner.
     pub(super) fn forget(&mut self) -> Result<()> {
         self.examiner.as_mut().map_or(Ok(()), Instance::reset)
-    }
-
-    /// The names of the tests in a source, found without running it.
-    fn discover(&mut self, source: &str) -> Result<std::result::Result<Vec<String>, String>> {
-        let key = blake3::hash(source.as_bytes());
-        if let Some(known) = self.discovered.get(&key) {
-            return Ok(known.clone());
-        }
-        let request = encode(&Value::Tuple(vec![Value::str("discover"), Value::str(source)]));
-        let reply = self.examiner_call(&request, DISCOVERY_MS * INSTRUCTIONS_PER_MS, None)?;
-        self.forget()?;
-        let names: Vec<String> = reply
-            .field("names")
-            .and_then(Value::items)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_string)
-            .collect();
-        let found = match reply.field("error").or(reply.field("message")).and_then(Value::as_str) {
-            Some(error) => Err(error.to_string()),
-            None if names.is_empty() => Err("no test functions, classes or examples found".to_string()),
-            None => Ok(names),
-        };
-        self.discovered.insert(key, found.clone());
-        Ok(found)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | file | job |
 //! |---|---|
+//! | `ahead` | what is the same for all submissions of a problem, compiled once |
 //! | `subject` | the submission in its instance: load, run, call |
 //! | `reply` | what came back, checked |
 //! | `output` | printed text against expected text |
@@ -14,6 +15,7 @@
 //! test that had to be stopped costs its instance, so the next one starts from an untouched one. Between submissions everything is put
 //! back.
 
+mod ahead;
 mod examiner;
 mod names;
 mod output;
@@ -33,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::report::{Report, TestReport, visible};
 use crate::value::equal;
+use ahead::{Ahead, Compiled};
 use reply::{Ending, Run};
 use subject::{Loaded, Subject};
 
@@ -46,8 +49,8 @@ pub struct Grader {
     engine: Engine,
     subject: Arc<Mutex<Subject>>,
     examiner: Option<Instance>,
-    /// Names of the tests in each `unittest` source, by the hash of the source.
-    discovered: HashMap<blake3::Hash, std::result::Result<Vec<String>, String>>,
+    /// By the problem's digest.
+    known: HashMap<blake3::Hash, Arc<Ahead>>,
 }
 
 impl Grader {
@@ -57,7 +60,7 @@ impl Grader {
     /// When wasmtime gives no instance.
     pub fn new(engine: &Engine) -> Result<Grader> {
         let subject = Arc::new(Mutex::new(Subject::new(engine.instance()?)));
-        Ok(Grader { engine: engine.clone(), subject, examiner: None, discovered: HashMap::new() })
+        Ok(Grader { engine: engine.clone(), subject, examiner: None, known: HashMap::new() })
     }
 
     /// Run all tests of `problem` on `code`.
@@ -80,33 +83,34 @@ impl Grader {
 
     fn run_tests(&mut self, problem: &Problem, code: &str) -> Result<Report> {
         let options = self.engine.options().clone();
-        let loaded = self.lock().load(problem, code, &options)?;
+        let ahead = self.ahead(problem)?;
+        let loaded = self.lock().load(problem, &ahead.prelude, code, &options)?;
         let mut tests = Vec::with_capacity(problem.tests.len());
         let begun = Instant::now();
-        for (position, test) in problem.tests.iter().enumerate() {
+        for (position, (test, compiled)) in problem.tests.iter().zip(&ahead.tests).enumerate() {
             if begun.elapsed().as_secs() >= options.backstop_s {
                 return Err(Error::Backstop { seconds: options.backstop_s });
             }
             let fuel = test.timeout_ms.unwrap_or(options.timeout_ms) * INSTRUCTIONS_PER_MS;
             let start = TestReport::start(test, position);
-            if let TestKind::Unittest { unittest } = &test.kind {
-                tests.extend(self.unittest(problem, code, test, start, unittest, fuel, &loaded)?);
+            if let (TestKind::Unittest { unittest }, Compiled::Units(units)) = (&test.kind, compiled) {
+                tests.extend(self.unittest(problem, code, start, (unittest, units), fuel, &loaded)?);
                 continue;
             }
-            let done = match (&loaded, &test.kind) {
-                (Loaded::Failed(run), _) => start.failed(run, fuel),
-                (Loaded::Ready, TestKind::Call { call, value, tolerance, .. }) => {
+            let done = match (&loaded, &test.kind, compiled) {
+                (Loaded::Failed(run), ..) => start.failed(run, fuel),
+                (Loaded::Ready, TestKind::Call { value, tolerance, .. }, Compiled::Call(call)) => {
                     let run = self.patiently(fuel, |grader, limit| grader.lock().call(call, limit.fuel))?;
                     judge_call(start, &run, value, *tolerance, fuel)
                 }
-                (Loaded::Ready, TestKind::Io { stdin, stdout, matching, tolerance }) => {
+                (Loaded::Ready, TestKind::Io { stdin, stdout, matching, tolerance }, _) => {
                     let run = self.patiently(fuel, |grader, limit| grader.lock().main(stdin, 1, None, limit.fuel))?;
                     judge_output(start, &run, stdout, *matching, *tolerance, fuel)
                 }
-                (Loaded::Ready, TestKind::Script { script, max_score }) => {
-                    self.script(problem, code, start, script, *max_score, fuel)?
+                (Loaded::Ready, TestKind::Script { script, max_score }, Compiled::Script { code: ready, taken }) => {
+                    self.script(problem, code, start, (script, ready, taken), *max_score, fuel)?
                 }
-                (Loaded::Ready, TestKind::Unittest { .. }) => start,
+                (Loaded::Ready, ..) => start,
             };
             tests.push(done);
         }

@@ -61,8 +61,8 @@ impl Subject {
         (self.watching, self.unfinished) = (watching, None);
     }
 
-    /// Compile a submission.
-    pub fn load(&mut self, problem: &Problem, code: &str, options: &EngineOptions) -> Result<Loaded> {
+    /// Compile a submission. `prelude`: the problem's, compiled ahead.
+    pub fn load(&mut self, problem: &Problem, prelude: &Value, code: &str, options: &EngineOptions) -> Result<Loaded> {
         self.reset()?;
         (self.fuel, self.stdout_bytes, self.output_bytes) = (0, 0, options.output_bytes as usize);
         self.begin(false);
@@ -71,7 +71,7 @@ impl Subject {
             Value::str(code),
             Value::str(&problem.filename),
             Value::str(problem.module()),
-            problem.prelude.as_ref().map_or(Value::None, Value::str),
+            prelude.clone(),
             files(problem),
             Value::int(options.output_bytes.into()),
             Value::Tuple(options.deviations.iter().map(|deviation| Value::str(deviation.name())).collect()),
@@ -156,9 +156,9 @@ impl Subject {
         })
     }
 
-    /// Import the submission and evaluate an expression in it.
-    pub fn call(&mut self, expression: &str, fuel: u64) -> Result<Run> {
-        self.request(vec![Value::str("call"), Value::str(expression), Value::int(1)], fuel)
+    /// Import the submission and evaluate an expression (text or code) in it.
+    pub fn call(&mut self, expression: &Value, fuel: u64) -> Result<Run> {
+        self.request(vec![Value::str("call"), expression.clone(), Value::int(1)], fuel)
     }
 
     /// Run it as a script. `drawn`: the state of Python's `random` to go on from.

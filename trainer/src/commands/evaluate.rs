@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::evaluate::{Counted, Policy, Record, Results, Script, Stage, half, points, roll_out, tallies};
 use crate::files::write_atomic;
 use crate::monitor::Counter;
-use crate::rollout::{RolloutLine, score};
+use crate::rollout::{RolloutLine, StudentLine, score};
 use crate::traces::Trajectory;
 use crate::workshop::{Workshop, model_folder};
 use clap::Args;
@@ -102,6 +102,12 @@ impl Evaluate {
                 lines.push(b'\n');
             }
         }
+        let mut students = Vec::new();
+        let mut told = BTreeSet::new();
+        for point in points.iter().filter(|p| told.insert((&p.trajectory.student, &p.trajectory.problem))) {
+            serde_json::to_writer(&mut students, &StudentLine::new(point.trajectory))?;
+            students.push(b'\n');
+        }
         let out = folder.join("evaluation");
         std::fs::create_dir_all(&out).map_err(Error::io("create", &out))?;
         write_atomic(out.join("table.md"), results.markdown().as_bytes())?;
@@ -120,6 +126,7 @@ impl Evaluate {
             write_atomic(out.join("tallies.json"), &serde_json::to_vec(&all)?)?;
         }
         write_atomic(out.join("rollouts.jsonl"), &lines)?;
+        write_atomic(out.join("students.jsonl"), &students)?;
         print!("{}", results.markdown());
         eprintln!("written: {}", out.display());
         Ok(())

@@ -8,17 +8,21 @@ use crate::monitor::Counter;
 use crate::workshop::threads;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
-use novice_sandbox::{Course, Deviation, Engine, EngineOptions, FeedbackLevel, Outcome, Pool, Ticket};
+use novice_sandbox::{Course, Deviation, Engine, EngineOptions, FeedbackLevel, Outcome, Pool, Report, Ticket};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc;
 
 /// Submissions that may be under way at once: more would only wait in memory.
 const IN_FLIGHT: usize = 512;
+/// Submissions behind the one that is waited for, beyond which waiting need not be exact, and how exact it is then.
+const BACKLOG: usize = 64;
+const NAP: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Args)]
 pub(super) struct Grade {
@@ -164,7 +168,7 @@ fn write_answers(mut answers: mpsc::Receiver<Answer>, level: FeedbackLevel, tota
     while let Some(answer) = answers.blocking_recv() {
         let value = match answer {
             Answer::Graded { id, problem, ticket } => {
-                let report = ticket.wait();
+                let report = patient(ticket, answers.len());
                 *verdicts.entry(report.verdict).or_default() += 1;
                 grades += report.grade;
                 report.to_json(id, &problem, level)
@@ -184,6 +188,17 @@ fn write_answers(mut answers: mpsc::Receiver<Answer>, level: FeedbackLevel, tota
     progress.finish();
     summary(&verdicts, grades, refused);
     Ok(refused)
+}
+
+/// The report of a ticket. With many more to come it is looked for now and then: to be woken for each costs more than it gains.
+fn patient(ticket: Ticket, more: usize) -> Report {
+    while more > BACKLOG {
+        if let Some(report) = ticket.try_wait() {
+            return report;
+        }
+        std::thread::sleep(NAP);
+    }
+    ticket.wait()
 }
 
 /// The table of verdicts, on stderr.

@@ -4,6 +4,7 @@ mod ablate;
 mod doctor;
 mod evaluate;
 mod grade;
+mod report;
 mod rewards;
 mod simulate;
 mod traces;
@@ -31,6 +32,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Train and evaluate the arms of a matrix of settings, each with several seeds; one table of all.
     Ablate(ablate::Ablate),
+    /// Write one page about runs: tables, charts, configuration, rollouts; it opens from disk.
+    Report(report::Report),
     /// Watch a simulated learner work, turn by turn.
     Simulate(simulate::Simulate),
     /// Grade submissions: JSON lines in, JSON lines out.
@@ -44,6 +47,14 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether the command has libtorch compute.
+    pub const fn computes(&self) -> bool {
+        !matches!(
+            self.command,
+            Command::Grade(_) | Command::Report(_) | Command::Rewards(_) | Command::Doctor(_) | Command::Traces(_)
+        )
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -54,6 +65,7 @@ impl Cli {
             Command::Train(c) => c.run(),
             Command::Evaluate(c) => c.run(),
             Command::Ablate(c) => c.run(),
+            Command::Report(c) => c.run(),
             Command::Simulate(c) => c.run(),
             Command::Grade(c) => c.run(),
             Command::Rewards(c) => c.run(),

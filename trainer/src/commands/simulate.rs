@@ -77,7 +77,8 @@ impl Simulate {
     fn trajectory(&self, workshop: &Workshop) -> anyhow::Result<Trajectory> {
         workshop.problem(&self.problem)?;
         let Some(student) = &self.student else {
-            return Ok(Trajectory { student: "simulated".into(), problem: self.problem.clone(), steps: Vec::new() });
+            let (student, problem) = ("simulated".into(), self.problem.clone());
+            return Ok(Trajectory { student, problem, steps: Vec::new(), cut: false });
         };
         let all = workshop.dataset.train.iter().chain(workshop.dataset.held_out.iter().map(|h| &h.trajectory));
         let found = all.into_iter().find(|t| t.student == *student && t.problem == self.problem);

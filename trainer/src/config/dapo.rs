@@ -47,6 +47,8 @@ pub struct DapoSettings {
     pub resample_rounds: usize,
     /// A rollout ends when it has sent the same program this many times more in a row; 0 for never.
     pub max_repeats: usize,
+    /// Milliseconds that a grading takes at least: 0, but to see what slow grading would cost.
+    pub grading_delay_ms: u64,
     /// Rewards and their weights; `novice rewards list` names them.
     pub rewards: Vec<WeightedReward>,
     /// Before a new run, play scripted policies through the rewards, and refuse rewards that pay an exploit better than a
@@ -78,6 +80,7 @@ impl Default for DapoSettings {
             keep: KeepSettings::default(),
             resample_rounds: 2,
             max_repeats: 0,
+            grading_delay_ms: 0,
             rewards: vec![WeightedReward { name: RewardName::Energy, weight: 1.0 }],
             audit: true,
             optimiser: OptimiserSettings { learning_rate: 1e-5, ..OptimiserSettings::default() },

@@ -17,6 +17,8 @@ pub struct DialogueSettings {
     pub reserve_tokens: usize,
     /// Texts that end a simulated learner's turn as soon as one of them is written, besides the stop token.
     pub stop: Vec<String>,
+    /// Teach giving up: a student who stops unsolved says nothing more, and a simulated learner that says nothing has given up.
+    pub give_up: bool,
 }
 
 impl Default for DialogueSettings {
@@ -27,6 +29,7 @@ impl Default for DialogueSettings {
             max_tokens: 2048,
             reserve_tokens: 512,
             stop: Vec::new(),
+            give_up: false,
         }
     }
 }

@@ -169,10 +169,12 @@ pub struct MonitorSettings {
     pub samples: usize,
     /// Steps between two such samples.
     pub samples_every: usize,
+    /// Save the rollouts of every DAPO step with tokens, masks, log-probs and advantages: some 30 bytes a token.
+    pub rollout_tokens: bool,
 }
 
 impl Default for MonitorSettings {
     fn default() -> Self {
-        MonitorSettings { tensorboard: true, checkpoint_every: 25, samples: 1, samples_every: 25 }
+        MonitorSettings { tensorboard: true, checkpoint_every: 25, samples: 1, samples_every: 25, rollout_tokens: true }
     }
 }

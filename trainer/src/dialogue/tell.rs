@@ -4,8 +4,9 @@
 //! The system prompt is short, since a small model pays for each of its tokens in every conversation. It promises no feedback
 //! that is not given: at the level `none` it says so. (The published system promises feedback in either case.)
 //!
-//! A conversation ends with the feedback to the last submission, whatever its grade. Nothing marks giving up: a
-//! trajectory that ends unsolved simply ends.
+//! A conversation ends with the feedback to the last submission, whatever its grade. With `dialogue.give_up` a student who stopped
+//! without having solved the problem gets one turn more, which is empty: a model learns to end its turn without a word, and a simulated
+//! learner that does has given up. Where a filter cut the log off, nobody knows what came next, and nothing is added.
 
 use super::fence::fence;
 use super::turn::{Conversation, Role, Turn};
@@ -33,6 +34,7 @@ pub fn default_system_prompt(feedback: Feedback) -> String {
 pub struct Dialogue {
     system: Option<String>,
     feedback: FeedbackLevel,
+    give_up: bool,
 }
 
 impl Dialogue {
@@ -44,7 +46,7 @@ impl Dialogue {
             Feedback::Summary => FeedbackLevel::Summary,
             Feedback::Full => FeedbackLevel::Full,
         };
-        Dialogue { system: Some(system).filter(|s| !s.trim().is_empty()), feedback }
+        Dialogue { system: Some(system).filter(|s| !s.trim().is_empty()), feedback, give_up: settings.give_up }
     }
 
     /// What comes before the first submission: the system prompt and the problem with its given code and skeleton.
@@ -70,12 +72,20 @@ impl Dialogue {
         Turn { role: Role::User, text: report.feedback(self.feedback), step: Some(step) }
     }
 
+    /// Whether a turn with this text is that of a learner who gives up.
+    pub fn is_given_up(&self, text: &str) -> bool {
+        self.give_up && text.trim().is_empty()
+    }
+
     /// The whole trajectory, every submission with its feedback.
     pub fn conversation(&self, trajectory: &Trajectory, problem: &Problem) -> Conversation {
         let mut turns = self.preamble(problem);
         for (i, step) in trajectory.steps.iter().enumerate() {
             turns.push(self.submission(i, &step.code));
             turns.push(self.feedback(i, &step.report));
+        }
+        if self.give_up && trajectory.gave_up() {
+            turns.push(Turn { role: Role::Assistant, text: String::new(), step: Some(trajectory.steps.len()) });
         }
         Conversation { student: trajectory.student.clone(), problem: trajectory.problem.clone(), turns }
     }
@@ -86,6 +96,25 @@ mod tests {
     use super::super::fence::{Unclosed, extract_program};
     use super::*;
     use crate::traces::testing::{problem, trajectory};
+
+    #[test]
+    fn giving_up_is_an_empty_turn_where_it_is_wanted_and_known() {
+        let dialogue = |give_up| Dialogue::new(&DialogueSettings { give_up, ..Default::default() });
+        let last = |dialogue: &Dialogue, t: &Trajectory| {
+            let turns = dialogue.conversation(t, &problem("p", "s", "")).turns;
+            turns.last().map(|turn| (turn.role, turn.text.is_empty(), turn.step))
+        };
+        let t = trajectory("s", "p", &[("x", 0.0), ("y", 50.0)]);
+        assert_eq!(last(&dialogue(true), &t), Some((Role::Assistant, true, Some(2))));
+        let ends_told =
+            |dialogue: &Dialogue, t: &Trajectory| last(dialogue, t).is_some_and(|(role, ..)| role == Role::User);
+        assert!(ends_told(&dialogue(false), &t));
+        assert!(ends_told(&dialogue(true), &Trajectory { cut: true, ..t }));
+        assert!(ends_told(&dialogue(true), &trajectory("s", "p", &[("x", 0.0), ("y", 100.0)])));
+        assert!(
+            dialogue(true).is_given_up(" \n") && !dialogue(false).is_given_up("") && !dialogue(true).is_given_up("x")
+        );
+    }
 
     #[test]
     fn a_conversation_reads_like_this() {

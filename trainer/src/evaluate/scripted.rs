@@ -221,7 +221,7 @@ impl<'a> Stage<'a> {
     }
 
     fn plays(&self, script: Script, point: &Point, sample: usize) -> Option<Vec<Play>> {
-        let Trajectory { student, problem, steps } = point.trajectory;
+        let Trajectory { student, problem, steps, .. } = point.trajectory;
         let last = steps.get(point.position.checked_sub(1)?)?;
         let each = |make: &dyn Fn(usize) -> String| (0..self.turns).map(|turn| Play::New(make(turn))).collect();
         let room = self.max_new_tokens.max(1) * BYTES_A_TOKEN;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `metrics.jsonl` | `{"stage", "step", …numbers}`, one object a step | yes |
 //! | `rollouts.jsonl` | `{"stage", "step", …}`, one object a rollout | yes |
+//! | `rollouts/` | a file a step of DAPO: the same token by token (`stage::dapo`) | yes |
 //! | `timings.jsonl` | `{"stage", "step", …seconds and rates}` | no: it tells of this machine |
 //! | `tensorboard/` | all numbers, histograms, conversations as text | no: it tells the time of day |
 //!

@@ -114,7 +114,7 @@ impl Classroom<'_> {
                 let now = waiting.iter().take_while(|w| w.until <= step).count();
                 let mut going_on: Vec<(usize, Vec<u32>)> = Vec::new();
                 for Waiting { learner: i, submitted, .. } in waiting.drain(..now) {
-                    let graded = Spent::on(&mut spent.waiting, || submitted.wait());
+                    let graded = Spent::on(&mut spent.waiting, || submitted.wait(self.limits.grading_delay));
                     match learners[i].take(graded, self)? {
                         Some(reply) => going_on.push((i, reply)),
                         None => {

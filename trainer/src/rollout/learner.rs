@@ -10,6 +10,7 @@ use novice_rewards::view::SOLVED;
 use novice_sandbox::{Problem, Report, Ticket};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Why a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub enum End {
     OutOfTokens,
     /// A turn held no program.
     Malformed,
+    /// It said nothing, where that means giving up (`dialogue.give_up`).
+    GaveUp,
     /// It sent the same program again and again.
     Repeated,
 }
@@ -64,12 +67,23 @@ pub struct Rollout {
     pub end: Option<End>,
 }
 
+impl Rollout {
+    /// The turns that were submissions, or should have been: not the one in which the learner gave up.
+    pub fn submissions(&self) -> &[Turn] {
+        match self.turns.split_last() {
+            Some((_, before)) if self.end == Some(End::GaveUp) => before,
+            _ => &self.turns,
+        }
+    }
+}
+
 /// A turn that was drawn and, when it holds a program, is being graded.
 pub(super) struct Submitted {
     drawn: Drawn,
     text: String,
     program: Option<String>,
     ticket: Option<Ticket>,
+    since: Instant,
 }
 
 /// A turn that was drawn, and its grading.
@@ -85,12 +99,15 @@ impl Submitted {
     pub fn new(drawn: Drawn, text: String, grade: impl FnOnce(String) -> Ticket) -> Self {
         let program = extract_program(&text, Unclosed::Refuse).filter(|_| drawn.complete()).map(String::from);
         let ticket = program.clone().map(grade);
-        Submitted { drawn, text, program, ticket }
+        Submitted { drawn, text, program, ticket, since: Instant::now() }
     }
 
-    /// Waits for the grade.
-    pub fn wait(self) -> Graded {
-        let Submitted { drawn, text, program, ticket } = self;
+    /// Waits for the grade, which is not there before `delay` has passed.
+    pub fn wait(self, delay: Duration) -> Graded {
+        let Submitted { drawn, text, program, ticket, since } = self;
+        if ticket.is_some() {
+            std::thread::sleep(delay.saturating_sub(since.elapsed()));
+        }
         Graded { drawn, text, program, report: ticket.map(Ticket::wait) }
     }
 }
@@ -122,6 +139,7 @@ impl Learner {
         let left = limits.max_tokens.saturating_sub(self.tokens + drawn.tokens.len());
         let mut end = match (drawn.complete(), &program) {
             (false, _) => Some(End::OutOfTokens),
+            (true, None) if room.dialogue.is_given_up(&text) => Some(End::GaveUp),
             (true, None) => Some(End::Malformed),
             (true, Some(_)) if solved => Some(End::Solved),
             (true, Some(program)) if self.repeats(program, limits.max_repeats) => Some(End::Repeated),

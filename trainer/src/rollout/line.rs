@@ -6,7 +6,7 @@ use super::{End, Rollout, Scored, Turn};
 use crate::dialogue::{Unclosed, extract_program};
 use crate::error::{Error, Result};
 use crate::traces::Trajectory;
-use novice_sandbox::{Outcome, Report, TestReport};
+use novice_sandbox::{FeedbackLevel, Outcome, Report, TestReport};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +27,38 @@ pub struct RolloutLine<'a> {
     turns: Vec<TurnLine<'a>>,
     /// The grades of the student's own submissions from there on.
     real_grades: Vec<f64>,
+}
+
+/// What a line of `evaluation/students.jsonl` holds: a student's own way through a problem, all of it.
+#[derive(Debug, Serialize)]
+pub struct StudentLine<'a> {
+    student: &'a str,
+    problem: &'a str,
+    steps: Vec<StepLine<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepLine<'a> {
+    code: &'a str,
+    grade: f64,
+    verdict: Outcome,
+    tests: Vec<Outcome>,
+    /// What the grader says to it, nothing left out.
+    feedback: String,
+}
+
+impl<'a> StudentLine<'a> {
+    /// The line of a trajectory.
+    pub fn new(trajectory: &'a Trajectory) -> Self {
+        let steps = trajectory.steps.iter().map(|step| StepLine {
+            code: &step.code,
+            grade: step.report.grade,
+            verdict: step.report.verdict,
+            tests: step.report.tests.iter().map(|test| test.outcome).collect(),
+            feedback: step.report.feedback(FeedbackLevel::Full),
+        });
+        StudentLine { student: &trajectory.student, problem: &trajectory.problem, steps: steps.collect() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -194,10 +226,8 @@ mod tests {
     use super::*;
     use crate::traces::testing::{graded, report};
 
-    #[test]
-    fn a_line_read_back_scores_as_the_rollout_did() {
-        let trajectory = graded(&[0.0, 50.0, 100.0]);
-        let turn = |text: &str, program: Option<&str>, grade: f64| Turn {
+    fn turn(text: &str, program: Option<&str>, grade: f64) -> Turn {
+        Turn {
             tokens: vec![7; 5],
             log_probs: Vec::new(),
             stopped: program.is_some(),
@@ -206,7 +236,29 @@ mod tests {
             report: program.map(|_| report(grade)),
             feedback: "told".into(),
             reply: Vec::new(),
-        };
+        }
+    }
+
+    /// The turn in which a learner gives up is no submission: beside a student who stopped there, nothing could be closer.
+    #[test]
+    fn giving_up_where_the_student_did_is_the_same_end() {
+        let trajectory = graded(&[0.0, 50.0]);
+        let beside = crate::rollout::Beside { trajectory: &trajectory, position: 1, turns: 3, max_new_tokens: 8 };
+        let one = turn("```python\nx = 2\n```", Some("x = 2"), 50.0);
+        let silent = Turn { stopped: true, ..turn("", None, 0.0) };
+        let gave_up = Rollout { turns: vec![one.clone(), silent.clone()], end: Some(End::GaveUp) };
+        let malformed = Rollout { turns: vec![one, silent], end: Some(End::Malformed) };
+        let rewards = [crate::config::WeightedReward { name: novice_rewards::RewardName::Ending, weight: 1.0 }];
+        let of = |rollout| crate::rollout::score(beside, &[rollout], &rewards)[0].total;
+        assert_eq!(of(&gave_up), 1.0);
+        assert!(of(&malformed) < 1.0);
+        let line = RolloutLine::new(&trajectory, 1, 0, &gave_up, 1.0, None);
+        assert!(serde_json::to_string(&line).unwrap().contains(r#""end":"gave_up""#));
+    }
+
+    #[test]
+    fn a_line_read_back_scores_as_the_rollout_did() {
+        let trajectory = graded(&[0.0, 50.0, 100.0]);
         let turns = vec![
             turn("```python\nx = 2\n```", Some("x = 2"), 50.0),
             turn("x = 3", Some("x = 3"), 100.0),

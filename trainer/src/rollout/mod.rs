@@ -12,12 +12,13 @@ mod score;
 
 pub use classroom::{Classroom, Rolled, Spent};
 pub use learner::{End, Rollout, Turn};
-pub use line::{RolloutLine, SavedRollout, read_rollouts};
+pub use line::{RolloutLine, SavedRollout, StudentLine, read_rollouts};
 pub use score::{Beside, Scored, score, worth};
 
 use crate::generate::RngKey;
 use novice_sandbox::Problem;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where a rollout begins: a conversation up to and including the header of the turn that is to be generated.
 #[derive(Debug, Clone)]
@@ -41,4 +42,6 @@ pub struct Limits {
     pub max_tokens: usize,
     /// A rollout ends when it has sent the same program this many times more in a row; 0 for never.
     pub max_repeats: usize,
+    /// Time that a grading takes at least: zero, but to see what waiting costs.
+    pub grading_delay: Duration,
 }

@@ -28,7 +28,7 @@ fn passed(report: &Report) -> Vec<bool> {
 
 /// The views of a rollout's turns; `flags` comes from [`passed`], turn by turn.
 fn rollout_views<'a>(rollout: &'a Rollout, flags: &'a [Vec<bool>]) -> Vec<StepView<'a>> {
-    let turns = rollout.turns.iter().zip(flags);
+    let turns = rollout.submissions().iter().zip(flags);
     turns
         .map(|(turn, flags)| {
             let verdict = turn.report.as_ref().map(|r| r.verdict);
@@ -108,7 +108,7 @@ impl Beside<'_> {
         let theirs_flags: Vec<Vec<bool>> = after.iter().map(|s| passed(&s.report)).collect();
         let theirs = student_views(after, &theirs_flags);
         let flags = |rollout: &Rollout| -> Vec<Vec<bool>> {
-            rollout.turns.iter().map(|t| t.report.as_ref().map(passed).unwrap_or_default()).collect()
+            rollout.submissions().iter().map(|t| t.report.as_ref().map(passed).unwrap_or_default()).collect()
         };
         let ours_flags: Vec<Vec<Vec<bool>>> = rollouts.iter().map(|rollout| flags(rollout)).collect();
         let ours: Vec<Vec<StepView>> =

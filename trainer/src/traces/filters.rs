@@ -54,7 +54,9 @@ pub fn after_grading(
 ) -> Vec<Trajectory> {
     compare_grades(&trajectories, audit);
     let truncate = |mut t: Trajectory, end: Option<usize>| {
-        t.steps.truncate(end.unwrap_or(t.steps.len()));
+        let end = end.unwrap_or(t.steps.len());
+        t.cut |= end < t.steps.len();
+        t.steps.truncate(end);
         Some(t)
     };
     match settings.mismatch {

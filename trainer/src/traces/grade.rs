@@ -92,7 +92,7 @@ fn trajectory(log: Log, reports: Vec<Report>) -> Trajectory {
         attempt: row.attempt,
         time: row.time,
     });
-    Trajectory { student: log.student, problem: log.problem, steps: steps.collect() }
+    Trajectory { student: log.student, problem: log.problem, steps: steps.collect(), cut: false }
 }
 
 #[cfg(test)]

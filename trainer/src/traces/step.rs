@@ -54,12 +54,19 @@ pub struct Trajectory {
     pub problem: String,
     /// The submissions, oldest first.
     pub steps: Vec<Step>,
+    /// Whether a filter took away what came after the last of them.
+    pub cut: bool,
 }
 
 impl Trajectory {
     /// Whether the last submission has full marks.
     pub fn solved(&self) -> bool {
         self.steps.last().is_some_and(Step::solved)
+    }
+
+    /// Whether the student stopped without having solved the problem.
+    pub fn gave_up(&self) -> bool {
+        !self.steps.is_empty() && !self.solved() && !self.cut
     }
 
     /// The grades, in order.

@@ -31,7 +31,7 @@ pub(crate) fn trajectory(student: &str, problem: &str, steps: &[(&str, f64)]) ->
         attempt: i as u32 + 1,
         time: None,
     });
-    Trajectory { student: student.into(), problem: problem.into(), steps: steps.collect() }
+    Trajectory { student: student.into(), problem: problem.into(), steps: steps.collect(), cut: false }
 }
 
 /// A trajectory with these grades, each program another one.

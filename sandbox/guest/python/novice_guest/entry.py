@@ -5,7 +5,7 @@ import marshal
 import os
 import sys
 
-from . import examiner, program, snapshot, subject, traces
+from . import examiner, program, snapshot, streams, subject, traces
 
 
 def stop():
@@ -44,6 +44,7 @@ OPERATIONS = {
     "call": _subject.call,
     "module": _subject.open_module,
     "operate": _subject.operate,
+    "compile": _examiner.compile,
     "discover": _examiner.discover,
     "script": _examiner.script,
     "unit": _examiner.unit,
@@ -75,6 +76,7 @@ def prepare_snapshot():
     _subject.load("", "program.py", "program", None, {}, 0, ())
     _subject.program = None
     program.fresh(0, {})
+    streams.stock()
     traces.forget()
     gc.collect()
     gc.freeze()

@@ -59,7 +59,7 @@ class Examiner:
 
     def _observe(self, source, limit, action):
         """Run `action()` and put its ending into words."""
-        out = streams.Output(limit, self.stop)
+        out = streams.output(limit, self.stop)
         reply = {"status": "passed", "message": "", "trace": "", "score": None}
         try:
             with streams.Redirect(out, out, streams.text_input("")):
@@ -83,10 +83,19 @@ class Examiner:
         reply["out"] = out.collect()
         return reply
 
+    # -- what is the same for all submissions of a problem
+
+    def compile(self, sources):
+        """Compile (source, file name, mode) triples ahead. Nothing is run."""
+        return {"status": "ok", "codes": tuple(program.ahead(*source) for source in sources)}
+
     # -- FalconCode scripts
 
-    def script(self, source, shared_random, code, filenames, names, files, seed, limit):
-        """Run a script's `test_passed()`; its value is the score. The student's text is a file of the script."""
+    def script(self, source, compiled, shared_random, code, filenames, names, files, seed, limit):
+        """Run a script's `test_passed()`; its value is the score. The student's text is a file of the script.
+
+        `compiled`: the source compiled ahead, or None.
+        """
         autograder.shared_random = shared_random
         files = dict(files)
         for filename in filenames:
@@ -95,7 +104,7 @@ class Examiner:
 
         def action():
             namespace = {"__name__": "testcase", "__builtins__": builtins, "__file__": "test.py"}
-            exec(compile(source, "test.py", "exec", dont_inherit=True), namespace)
+            exec(program.code_of(compiled or source, "test.py", "exec"), namespace)
             function = namespace.get("test_passed")
             if function is None:
                 raise NameError("the test script defines no test_passed()")
@@ -108,19 +117,19 @@ class Examiner:
     # -- unittest, assert functions, doctest
 
     def discover(self, source):
-        """The names of the tests in a source, in order. Nothing is run."""
+        """The tests in a source, in order: (name, code compiled ahead or None). Nothing is run."""
         try:
-            return {"status": "ok", "names": tuple(unittests.discover(source))}
+            return {"status": "ok", "tests": tuple((name, unittests.ahead(source, name)) for name in unittests.discover(source))}
         except SyntaxError as exc:
-            return {"status": "script", "names": (), "error": f"{exc.msg} (line {exc.lineno} of the test source)"}
+            return {"status": "script", "tests": (), "error": f"{exc.msg} (line {exc.lineno} of the test source)"}
 
-    def unit(self, source, name, code, filenames, names, files, seed, limit):
+    def unit(self, source, name, compiled, code, filenames, names, files, seed, limit):
         """Run one test of a source."""
         files = dict(files)
         for filename in filenames:
             files[filename] = code.encode()
         self._begin(files, names, seed)
-        return self._observe(source, limit, lambda: unittests.run(source, name, lambda: self._student_names(source)))
+        return self._observe(source, limit, lambda: unittests.run(source, name, compiled, lambda: self._student_names(source)))
 
     def _student_names(self, source):
         """The submission's public names that occur in the test, without those that would shadow a built-in of the test."""

@@ -7,6 +7,7 @@ restores the whole memory.
 
 import builtins
 import gc
+import marshal
 import math
 import random
 import sys
@@ -25,9 +26,9 @@ def remember():
         _watched.append((names, dict(names), tuple(names.values())))
 
 
-def fresh(seed, initial_files):
-    """Make the interpreter look untouched to the next run. A `seed` of None leaves `random` alone."""
-    for names, original, values in _watched:
+def fresh(seed, initial_files, modules=True):
+    """Make the interpreter look untouched to the next run. A `seed` of None leaves `random` alone, `modules` false its modules."""
+    for names, original, values in _watched if modules else ():
         if tuple(names.values()) != values:  # items that are the same object are equal without a further look
             names.clear()
             names.update(original)
@@ -39,8 +40,32 @@ def fresh(seed, initial_files):
     sys.setprofile(None)
 
 
+# A way to a module, or to a namespace that leads to one, contains one of these words.
+_WAYS = ("import", "__", "getattr", "globals", "locals", "vars", "eval", "exec", "compile", "breakpoint", "builtins", "frame")
+
+
+def reaches_modules(text):
+    """Whether a program could change a module. To look takes as long as many a test, so most programs are spared it."""
+    return not text.isascii() or any(word in text for word in _WAYS)
+
+
+def code_of(source, filename, mode):
+    """Code from source text, or from code that the host had compiled ahead (`ahead`)."""
+    if type(source) is bytes:
+        return marshal.loads(source)
+    return compile(source, filename, mode, dont_inherit=True)
+
+
+def ahead(source, filename, mode):
+    """Source text as bytes of code for `code_of`; None where it is no Python, which then comes out when it is run."""
+    try:
+        return marshal.dumps(compile(source, filename, mode, dont_inherit=True))
+    except BaseException:
+        return None
+
+
 class Program:
-    """A submission with the code that the problem puts before it."""
+    """A submission with the code that the problem puts before it: `prelude`, None or its text and what `code_of` takes."""
 
     def __init__(self, code, filename, module, prelude, initial_files, limit, deviations, stop):
         streams.deviations = frozenset(deviations)
@@ -48,18 +73,21 @@ class Program:
         self.module = module
         self.streams = streams.Streams(limit, stop)
         # Seeding takes longer than a small function; a program that never says "random" cannot tell.
-        self.draws = "random" in code or "random" in (prelude or "")
+        text = code if prelude is None else prelude[0] + code
+        self.draws = "random" in text
+        self.reaches_modules = reaches_modules(text)
         self.files = dict(initial_files)
         self.files[filename] = code.encode()
         self.sources = {filename: traces.lines_of(code)}
         self.parts = []
-        if prelude:
-            self.sources["prelude.py"] = traces.lines_of(prelude)
-            self.parts.append(compile(prelude, "prelude.py", "exec", dont_inherit=True))
+        if prelude is not None:
+            text, source = prelude
+            self.sources["prelude.py"] = traces.lines_of(text)
+            self.parts.append(code_of(source, "prelude.py", "exec"))
         self.parts.append(compile(code, filename, "exec", dont_inherit=True))
 
     def fresh(self, seed):
-        fresh(seed if self.draws else None, self.files)
+        fresh(seed if self.draws else None, self.files, self.reaches_modules)
 
     def new_module(self, name):
         module = types.ModuleType(name)

@@ -13,11 +13,12 @@ def exercise(handle):
         return marshal.loads(handle(marshal.dumps(request, 2)))
 
     program = 'x = int(input("? "))\nprint(f"{x:.2f}", [1, 2], {"a": 1})\n\ndef f(a):\n    return a[5]\n'
-    assert ask("load", program, "program.py", "program", "g = 1\n", {"a.txt": b"1\n"}, 1000, ())["status"] == "ok"
+    prelude, call = ask("compile", (("g = 1\n", "prelude.py", "exec"), ("f([1])", "<test>", "eval")))["codes"]
+    assert ask("load", program, "program.py", "program", ("g = 1\n", prelude), {"a.txt": b"1\n"}, 1000, ())["status"] == "ok"
     assert ask("main", "3\n", 1)["out"] == b"? 3.00 [1, 2] {'a': 1}\n"
     assert ask("main", "", 1, random.getstate())["status"] == "error"
     ask("load", "def f(a):\n    return a[5]\ndef g():\n    return object()\n", "program.py", "program", None, {}, 1000, ())
-    assert ask("call", "f([1])", 1)["types"][0] == "IndexError"
+    assert ask("call", call, 1)["types"][0] == "IndexError"
     assert ask("call", "f((1, 2, 3, 4, 5, 'a'))", 1)["value"] == marshal.dumps((0, "a"), 2)
     assert ask("call", "g()", 1)["status"] == "ok"
     assert ask("call", "range(f)", 1)["types"][0] == "TypeError"
@@ -26,10 +27,10 @@ def exercise(handle):
     assert ask("main", "", 1)["error"].startswith("NameError")
     assert ask("literal", "[1, 'a']")["status"] == "ok"
     script = "from cs110 import autograder\nimport random\ndef test_passed():\n    return 66.5\n"
-    assert ask("script", script, False, "", ("program.py",), ("program",), {}, 42, 1000)["score"] == 66.5
+    assert ask("script", script, None, False, "", ("program.py",), ("program",), {}, 42, 1000)["score"] == 66.5
     unit = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(1, 2)\n"
-    names = ask("discover", unit)
-    assert names["names"] == ("T.test_a",), names
+    tests = ask("discover", unit)["tests"]
+    assert [name for name, _ in tests] == ["T.test_a"], tests
 
 
 def grow_heap(size=24 << 20):

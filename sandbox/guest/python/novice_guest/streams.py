@@ -12,11 +12,11 @@ class OutputLimit(BaseException):
 class Sink(io.RawIOBase):
     """The raw end of standard output: keeps what fits, then raises. Reached once per 8 KiB, not once per print."""
 
-    def __init__(self, limit, stop):
+    def __init__(self):
         self.parts = []
-        self.left = limit
+        self.left = 0
         self.overflowed = False
-        self.stop = stop
+        self.stop = None
 
     def writable(self):
         return True
@@ -38,8 +38,8 @@ class Sink(io.RawIOBase):
 class Output(io.TextIOWrapper):
     """What `sys.stdout` and `sys.stderr` are during a run."""
 
-    def __init__(self, limit, stop):
-        self.sink = Sink(limit, stop)
+    def __init__(self):
+        self.sink = Sink()
         buffered = io.BufferedWriter(self.sink, 8192)
         super().__init__(buffered, encoding="utf-8", errors="backslashreplace", newline="\n")
 
@@ -52,13 +52,38 @@ class Output(io.TextIOWrapper):
         return b"".join(self.sink.parts)
 
 
+def _input():
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="replace")
+
+
+# Streams made while the guest is built. To make one takes as long as a short run, and every submission finds them all again.
+_outputs, _inputs = [], []
+
+
+def stock(outputs=40, inputs=20):
+    """Lay in streams."""
+    _outputs.extend(Output() for _ in range(outputs))
+    _inputs.extend(_input() for _ in range(inputs))
+
+
+def output(limit, stop):
+    """An output that takes `limit` bytes."""
+    new = _outputs.pop() if _outputs else Output()
+    new.sink.left, new.sink.stop = limit, stop
+    return new
+
+
 def text_input(text):
     """What `sys.stdin` is during a run."""
-    return io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogatepass")), encoding="utf-8", errors="replace")
+    new = _inputs.pop() if _inputs else _input()
+    if text:
+        new.buffer.write(text.encode("utf-8", "surrogatepass"))
+        new.buffer.seek(0)
+    return new
 
 
 class Streams:
-    """The three streams of a program's runs. Making them is a good part of a short run, so what a run left untouched serves the next."""
+    """The three streams of a program's runs; what a run left untouched serves the next."""
 
     def __init__(self, limit, stop):
         self.limit, self.stop = limit, stop
@@ -67,9 +92,9 @@ class Streams:
     def take(self, stdin):
         """Streams for a run that finds `stdin` typed."""
         if not _untouched(self.out):
-            self.out = Output(self.limit, self.stop)
+            self.out = output(self.limit, self.stop)
         if not _untouched(self.err):
-            self.err = Output(self.limit, self.stop)
+            self.err = output(self.limit, self.stop)
         if stdin:
             return self.out, self.err, text_input(stdin)
         if self.empty is None or self.empty.closed:

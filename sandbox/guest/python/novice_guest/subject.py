@@ -17,16 +17,15 @@ class Subject:
         self.program = None
         self.handles = []
         self.numbers = {}
-        self.calls = {}
 
     # -- one submission
 
     def load(self, code, filename, module, prelude, files, limit, deviations):
-        self.handles, self.numbers, self.calls = [], {}, {}
-        sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude or "")}
+        self.begin()
         try:
             self.program = program.Program(code, filename, module, prelude, files, limit, deviations, self.stop)
         except BaseException as exc:
+            sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude[0] if prelude else "")}
             return {
                 "status": "syntax", "out": b"", "err": b"", "value": None, "types": (type(exc).__name__,),
                 "trace": traces.render(exc, sources), "error": traces.describe(exc),
@@ -53,13 +52,11 @@ class Subject:
         return reply
 
     def call(self, expression, seed):
-        """Import as a module, then evaluate an expression in it."""
+        """Import as a module, then evaluate an expression (text, or code compiled ahead) in it."""
         p = self.program
         p.fresh(seed)
         module = p.new_module(p.module)
-        code = self.calls.get(expression)
-        if code is None:
-            code = self.calls[expression] = compile(expression, "<test>", "eval", dont_inherit=True)
+        code = program.code_of(expression, "<test>", "eval")
 
         def action():
             p.execute(module)

@@ -9,6 +9,7 @@ import builtins
 import doctest
 import inspect
 import io
+import marshal
 import sys
 import types
 import unittest
@@ -135,12 +136,9 @@ def _namespace(names):
     return module
 
 
-def run(source, name, student_names):
-    """Run the test `name`; a failure raises."""
-    if _is_doctest_text(source):
-        return _run_example(source, int(name.split()[1]) - 1, student_names())
+def _code(source, name):
+    """Code of the source for its test `name`, its asserts made to explain themselves."""
     tree = ast.parse(source, "test.py")
-    module = _namespace(student_names())
     if name.startswith("assert "):
         keep, seen, wanted = [], 0, int(name.split()[1])
         for node in tree.body:
@@ -151,7 +149,26 @@ def run(source, name, student_names):
             keep.append(node)
         tree.body = keep
     tree = ast.fix_missing_locations(_Explain().visit(tree))
-    exec(compile(tree, "test.py", "exec", dont_inherit=True), module.__dict__)
+    return compile(tree, "test.py", "exec", dont_inherit=True)
+
+
+def ahead(source, name):
+    """What `run` may be given as `compiled`: None for doctest texts, and where compiling fails (running then tells why)."""
+    if _is_doctest_text(source):
+        return None
+    try:
+        return marshal.dumps(_code(source, name))
+    except Exception:
+        return None
+
+
+def run(source, name, compiled, student_names):
+    """Run the test `name`; a failure raises."""
+    if compiled is None and _is_doctest_text(source):
+        return _run_example(source, int(name.split()[1]) - 1, student_names())
+    code = _code(source, name) if compiled is None else marshal.loads(compiled)
+    module = _namespace(student_names())
+    exec(code, module.__dict__)
     if name.startswith("assert "):
         return None
     if name.startswith("doctest "):

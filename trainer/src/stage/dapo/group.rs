@@ -3,7 +3,7 @@
 use crate::config::{Credit, DapoSettings, KeepBy, WeightedReward};
 use crate::error::Result;
 use crate::objective::{self, Advantage};
-use crate::rollout::{Beside, End, Rollout, Scored, Start, score};
+use crate::rollout::{Beside, End, Rollout, RolloutLine, Scored, Start, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use novice_rewards::RewardName;
 
@@ -56,6 +56,13 @@ impl<'a> Played<'a> {
         Played { beside, rollouts, scored, totals }
     }
 
+    /// The `sample`-th rollout as it is written down.
+    pub fn line(&self, sample: usize) -> RolloutLine<'_> {
+        let Beside { trajectory, position, .. } = self.beside;
+        let (rollout, reward) = (&self.rollouts[sample], self.totals[sample]);
+        RolloutLine::new(trajectory, position, sample, rollout, reward, self.scored.get(sample))
+    }
+
     /// Whether there is a gradient in it at all.
     pub fn is_informative(&self) -> bool {
         objective::is_informative(&self.totals)
@@ -68,7 +75,7 @@ impl<'a> Played<'a> {
         let outcomes: Vec<f64> = match settings.keep.by {
             KeepBy::Reward => return true,
             KeepBy::FinalGrade => {
-                self.rollouts.iter().map(|r| r.turns.last().map_or(0.0, |turn| turn.grade() / 100.0)).collect()
+                self.rollouts.iter().map(|r| r.submissions().last().map_or(0.0, |turn| turn.grade() / 100.0)).collect()
             }
             KeepBy::GradeCurve => {
                 let curve = [WeightedReward { name: RewardName::CurveArea, weight: 1.0 }];

@@ -11,6 +11,7 @@
 //! step without any gradient is skipped, said so, and counted.
 
 mod group;
+mod saved;
 mod seen;
 
 use super::Trainee;
@@ -23,13 +24,14 @@ use crate::model::Model;
 use crate::monitor::StageMonitor;
 use crate::objective::{self, Metrics, PolicyLoss, Sample};
 use crate::random;
-use crate::rollout::{Beside, RolloutLine, Spent};
+use crate::rollout::{Beside, Spent};
 use crate::tokens::FlatTree;
 use crate::workshop::model_folder;
 use group::{Group, Played};
+use saved::StepFile;
 use seen::Seen;
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Names this stage in the random numbers.
 const STREAM: u32 = 3;
@@ -56,6 +58,8 @@ pub(super) struct Dapo {
     groups: Vec<Group>,
     /// Groups with a gradient whose outcomes were not wanted.
     set_aside: Vec<Group>,
+    /// The current step's rollouts as they are saved; `None` where they are not.
+    file: Option<StepFile>,
     /// Metrics of the current step's rollouts.
     seen: Named,
     /// What the policy is held to, when it is.
@@ -88,6 +92,7 @@ impl Dapo {
             cursor: 0,
             groups: Vec::new(),
             set_aside: Vec::new(),
+            file: None,
             seen: Named::new(),
             reference,
             options,
@@ -115,6 +120,7 @@ impl Dapo {
         self.groups.clear();
         self.set_aside.clear();
         self.spent = Spent::default();
+        self.file = at.run.monitor.rollout_tokens.then(StepFile::default);
         let mut seen = Seen::default();
         for round in 0..=self.settings.resample_rounds {
             let missing = self.settings.groups - self.groups.len();
@@ -126,6 +132,9 @@ impl Dapo {
             }
             let points = self.draw(missing);
             self.roll_out(at, &points, step, round == 0, &mut seen, log)?;
+        }
+        if let Some(file) = self.file.take() {
+            file.write(at.dir.path(), step)?;
         }
         let missing = self.settings.groups - self.groups.len();
         seen.second_choice = missing.min(self.set_aside.len());
@@ -168,6 +177,7 @@ impl Dapo {
         }
         let mut classroom = at.workshop.classroom(at.model, settings.turns, settings.max_new_tokens, settings.sampling);
         classroom.limits.max_repeats = settings.max_repeats;
+        classroom.limits.grading_delay = Duration::from_millis(settings.grading_delay_ms);
         let rolled = classroom.run(&starts, settings.group_size, &|_, _| {})?;
         self.spent += rolled.spent;
         for ((start, point), rollouts) in starts.iter().zip(kept).zip(rolled.groups) {
@@ -183,13 +193,14 @@ impl Dapo {
             if show && every > 0 && step.is_multiple_of(every) && seen.groups <= samples {
                 show_rollout(at, log, step, &played)?;
             }
-            let rollouts = played.rollouts.iter().zip(&played.totals).zip(&played.scored);
-            for (sample, ((rollout, reward), scored)) in rollouts.enumerate() {
-                let line = RolloutLine::new(beside.trajectory, point.position, sample, rollout, *reward, Some(scored));
-                log.rollout(step as u64 + 1, &line)?;
+            for sample in 0..played.rollouts.len() {
+                log.rollout(step as u64 + 1, &played.line(sample))?;
             }
-            if played.is_informative() {
-                let group = played.group(start, settings)?;
+            let group = if played.is_informative() { Some(played.group(start, settings)?) } else { None };
+            if let Some(file) = &mut self.file {
+                file.add(step, start, &played, group.as_ref(), at.workshop.renderer.tokenizer())?;
+            }
+            if let Some(group) = group {
                 if played.is_kept(settings) { self.groups.push(group) } else { self.set_aside.push(group) }
             }
         }

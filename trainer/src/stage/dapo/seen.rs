@@ -8,11 +8,12 @@ use novice_sandbox::Outcome;
 use std::collections::BTreeMap;
 
 /// Why rollouts ended, by the name under which it is logged.
-const ENDS: [(&str, End); 5] = [
+const ENDS: [(&str, End); 6] = [
     ("solved", End::Solved),
     ("out_of_turns", End::OutOfTurns),
     ("out_of_tokens", End::OutOfTokens),
     ("malformed", End::Malformed),
+    ("gave_up", End::GaveUp),
     ("repeated", End::Repeated),
 ];
 
@@ -57,7 +58,7 @@ impl Seen {
         self.rollouts += 1.0;
         self.turns += rollout.turns.len() as f64;
         self.tokens += rollout.turns.iter().map(|t| t.tokens.len()).sum::<usize>() as f64;
-        self.grade += rollout.turns.last().map_or(0.0, |t| t.grade());
+        self.grade += rollout.submissions().last().map_or(0.0, |t| t.grade());
         self.overlong += overlong;
         self.copied += scored.copied;
         if let Some((name, _)) = ENDS.iter().find(|(_, end)| rollout.end == Some(*end)) {

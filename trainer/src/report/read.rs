@@ -1,0 +1,113 @@
+//! What a run's folder holds for a report. A file that is not there is missing, not an error; a broken line is an error with its number.
+
+use crate::checkpoint::RunDir;
+use crate::error::{Error, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A run as a report sees it.
+#[derive(Debug, Clone, Default)]
+pub struct RunFiles {
+    /// The folder's name.
+    pub name: String,
+    /// `config.yaml`.
+    pub config: String,
+    /// Lines of `metrics.jsonl`.
+    pub metrics: Vec<Value>,
+    /// `evaluation/table.json`.
+    pub table: Option<Value>,
+    /// `evaluation/table.*` by ending: csv, tex, md.
+    pub downloads: Vec<(&'static str, String)>,
+    /// Lines of `evaluation/rollouts.jsonl`.
+    pub evaluated: Vec<Value>,
+    /// Lines of `evaluation/students.jsonl`: the students that evaluation rollouts stand beside.
+    pub students: Vec<Value>,
+    /// Lines of `rollouts.jsonl`: what DAPO kept of its training.
+    pub trained: Vec<Value>,
+}
+
+/// Reads a run's folder.
+///
+/// # Errors
+/// [`Error::Usage`] when `folder` is not a run; [`Error::Io`]; [`Error::Data`] names file and line of what is not JSON.
+pub fn read(folder: &Path) -> Result<RunFiles> {
+    if !RunDir::is_run(folder) {
+        let message = format!("{}: this is not a run's folder; `novice train` makes one", folder.display());
+        return Err(Error::Usage(message));
+    }
+    let evaluation = folder.join("evaluation");
+    let mut downloads = Vec::new();
+    for ending in ["csv", "tex", "md"] {
+        downloads.extend(text(&evaluation.join("table").with_extension(ending))?.map(|t| (ending, t)));
+    }
+    let absolute = std::path::absolute(folder).map_err(Error::io("read", folder))?;
+    Ok(RunFiles {
+        name: absolute.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        config: text(&folder.join("config.yaml"))?.unwrap_or_default(),
+        metrics: lines(&folder.join("metrics.jsonl"), None)?,
+        table: table(&evaluation.join("table.json"))?,
+        downloads,
+        evaluated: lines(&evaluation.join("rollouts.jsonl"), Some("turns"))?,
+        students: lines(&evaluation.join("students.jsonl"), Some("steps"))?,
+        trained: lines(&folder.join("rollouts.jsonl"), Some("turns"))?,
+    })
+}
+
+fn text(path: &PathBuf) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("read", path)(e)),
+    }
+}
+
+fn table(path: &PathBuf) -> Result<Option<Value>> {
+    let Some(text) = text(path)? else { return Ok(None) };
+    let broken = |e: serde_json::Error| broken(path, e.line(), "table", &e.to_string());
+    serde_json::from_str(&text).map(Some).map_err(broken)
+}
+
+/// Objects, one a line; each with an array `wanted` if one is named.
+fn lines(path: &PathBuf, wanted: Option<&str>) -> Result<Vec<Value>> {
+    let text = text(path)?.unwrap_or_default();
+    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    numbered
+        .map(|(index, line)| {
+            let value: Value =
+                serde_json::from_str(line).map_err(|e| broken(path, index + 1, "line", &e.to_string()))?;
+            match wanted {
+                Some(field) if !value.get(field).is_some_and(Value::is_array) => {
+                    Err(broken(path, index + 1, field, "a list is expected here"))
+                }
+                _ if !value.is_object() => Err(broken(path, index + 1, "line", "an object is expected")),
+                _ => Ok(value),
+            }
+        })
+        .collect()
+}
+
+fn broken(path: &Path, line: usize, field: &str, found: &str) -> Error {
+    let message = format!("{found}; remove the line, or make the file anew with `novice train` or `novice evaluate`");
+    Error::Data { path: path.to_path_buf(), line, field: field.into(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_is_named_and_a_missing_file_is_not_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read(dir.path()).unwrap_err().to_string().contains("not a run's folder"));
+        std::fs::write(dir.path().join(".novice-run"), "").unwrap();
+        assert!(read(dir.path()).unwrap().evaluated.is_empty());
+        let path = dir.path().join("rollouts.jsonl");
+        for (text, wanted) in
+            [("{\"turns\": []}\n\n{\n", "rollouts.jsonl:3: line"), ("{}\n", "rollouts.jsonl:1: turns")]
+        {
+            std::fs::write(&path, text).unwrap();
+            let error = read(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+    }
+}
