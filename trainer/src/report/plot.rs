@@ -140,7 +140,10 @@ mod tests {
     fn ticks_are_round_and_span_the_values() {
         assert_eq!(ticks(0.0, 100.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         assert_eq!(ticks(1.0, 5.0), [1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(ticks(3.0, 3.0).len(), 6);
+        // Widened to 2.5..3.5, in fifths.
+        let alone = ticks(3.0, 3.0);
+        assert_eq!(alone.len(), 7);
+        assert!((alone[0] - 2.4).abs() < 1e-9 && (alone[6] - 3.6).abs() < 1e-9, "{alone:?}");
     }
 
     #[test]
