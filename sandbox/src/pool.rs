@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 
 use crate::course::Problem;
 use crate::engine::Engine;
@@ -44,9 +44,13 @@ impl Ticket {
         self.receiver.recv().unwrap_or_else(|_| lost("the grading thread ended"))
     }
 
-    /// The report if it is there already.
+    /// The report if it is there already, or never will be.
     pub fn try_wait(&self) -> Option<Report> {
-        self.receiver.try_recv().ok()
+        match self.receiver.try_recv() {
+            Ok(report) => Some(report),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(lost("the grading thread ended")),
+        }
     }
 }
 

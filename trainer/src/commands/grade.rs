@@ -192,13 +192,15 @@ fn write_answers(mut answers: mpsc::Receiver<Answer>, level: FeedbackLevel, tota
 
 /// The report of a ticket. With many more to come it is looked for now and then: to be woken for each costs more than it gains.
 fn patient(ticket: Ticket, more: usize) -> Report {
-    while more > BACKLOG {
-        if let Some(report) = ticket.try_wait() {
-            return report;
-        }
-        std::thread::sleep(NAP);
+    if more <= BACKLOG {
+        return ticket.wait();
     }
-    ticket.wait()
+    loop {
+        match ticket.try_wait() {
+            Some(report) => return report,
+            None => std::thread::sleep(NAP),
+        }
+    }
 }
 
 /// The table of verdicts, on stderr.
