@@ -55,10 +55,10 @@
     const passed = outcome === "passed";
     return make("span", { class: "test " + (passed ? "ok" : "no"), title: `test ${i + 1}: ${String(outcome).replaceAll("_", " ")}` }, passed ? "✓" : "✗");
   }));
-  const tokens = (turn) => {
-    if (!Array.isArray(turn.tokens) || !turn.tokens.length) return null;
-    const at = (name, i) => (Array.isArray(turn[name]) ? turn[name][i] : turn[name]);
-    const pieces = turn.tokens.map((piece, i) => {
+  const tokens = (line) => {
+    if (!Array.isArray(line.tokens) || !line.tokens.length) return null;
+    const at = (name, i) => (line[name] || [])[i];
+    const pieces = line.tokens.map((piece, i) => {
       const [log_prob, advantage, mask] = [at("log_probs", i), at("advantages", i), at("mask", i)];
       const strength = typeof log_prob === "number" ? Math.min(60, -log_prob * 15) : 0;
       const title = `mask ${mask ?? "–"}, log-prob ${number(log_prob)}, advantage ${number(advantage)}`;
@@ -72,7 +72,7 @@
     if (step.stopped === false) title.append(make("span", {}, "cut off"));
     const body = step.code === undefined ? make("p", { class: "missing" }, "Its program is not in the run's folder.") : code(before, step.code);
     const told = step.feedback ? make("div", { class: "told" }, make("pre", {}, step.feedback)) : null;
-    return make("div", { class: "turn" + (given ? " given" : "") + (step.grade >= 100 ? " solved" : "") }, title, body, tests(step.tests), told, step.raw ? tokens(step.raw) : null);
+    return make("div", { class: "turn" + (given ? " given" : "") + (step.grade >= 100 ? " solved" : "") }, title, body, tests(step.tests), told);
   };
 
   const viewer = document.getElementById("viewer");
@@ -117,7 +117,9 @@
     const last = before.length ? before[before.length - 1].code : null;
     after.forEach((step, i) => own.append(turn(`submission ${first + i + 1}`, step, i ? after[i - 1].code ?? null : last, false)));
     if (!after.length) own.append(make("p", { class: "missing" }, "Nothing after the start."));
-    line.turns.forEach((t, i) => simulated.append(turn(`submission ${first + i + 1}`, { ...t, code: program(t.text), raw: t }, i ? program(line.turns[i - 1].text) : last, false)));
+    line.turns.forEach((t, i) => simulated.append(turn(`submission ${first + i + 1}`, { ...t, code: program(t.text) }, i ? program(line.turns[i - 1].text) : last, false)));
+    const pieces = tokens(line);
+    if (pieces) simulated.append(pieces);
     simulated.append(make("p", { class: "note" }, `Ended: ${(line.end || "with its submissions").replaceAll("_", " ")}`));
     const facts = `${line.problem} · after ${line.start} submission${line.start === 1 ? "" : "s"} · reward ${number(line.reward)}`;
     shown.prepend(make("p", { id: "facts", title: Object.entries(line.rewards || {}).map(([n, v]) => `${n} ${number(v)}`).join("\n") }, facts));

@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// Fields of a saved rollout that tell of its tokens.
+const TOKENS: [&str; 4] = ["tokens", "mask", "log_probs", "advantages"];
+
 /// A run as a report sees it.
 #[derive(Debug, Clone, Default)]
 pub struct RunFiles {
@@ -49,8 +52,21 @@ pub fn read(folder: &Path) -> Result<RunFiles> {
         downloads,
         evaluated: lines(&evaluation.join("rollouts.jsonl"), Some("turns"))?,
         students: lines(&evaluation.join("students.jsonl"), Some("steps"))?,
-        trained: lines(&folder.join("rollouts.jsonl"), Some("turns"))?,
+        trained: trained(folder)?,
     })
+}
+
+/// What DAPO kept of its training, the last step with its tokens where they were saved: all steps' would be too much for a page.
+fn trained(folder: &Path) -> Result<Vec<Value>> {
+    let mut all = lines(&folder.join("rollouts.jsonl"), Some("turns"))?;
+    let Some(step) = all.iter().filter_map(|line| line.get("step")?.as_u64()).max() else { return Ok(all) };
+    let last = lines(&folder.join("rollouts").join(format!("{step:06}.jsonl")), Some("tokens"))?;
+    let of_step = all.iter_mut().filter(|line| line.get("step").and_then(Value::as_u64) == Some(step));
+    for (line, saved) in of_step.zip(last) {
+        let (Value::Object(line), Value::Object(saved)) = (line, saved) else { continue };
+        line.extend(saved.into_iter().filter(|(name, _)| TOKENS.contains(&name.as_str())));
+    }
+    Ok(all)
 }
 
 fn text(path: &PathBuf) -> Result<Option<String>> {
@@ -109,5 +125,19 @@ mod tests {
             let error = read(dir.path()).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn the_last_step_of_training_comes_with_its_tokens() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(".novice-run"), "").unwrap();
+        let line = |step: u64| format!("{{\"step\": {step}, \"turns\": []}}\n");
+        std::fs::write(dir.path().join("rollouts.jsonl"), line(1) + &line(2)).unwrap();
+        std::fs::create_dir(dir.path().join("rollouts")).unwrap();
+        let saved = r#"{"step": 2, "turns": [], "prompt": [1], "tokens": ["a"], "mask": [1]}"#;
+        std::fs::write(dir.path().join("rollouts/000002.jsonl"), saved).unwrap();
+        let trained = read(dir.path()).unwrap().trained;
+        assert_eq!((trained[0].get("tokens"), trained[1]["tokens"][0].as_str()), (None, Some("a")));
+        assert!(trained[1].get("prompt").is_none());
     }
 }
