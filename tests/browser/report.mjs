@@ -52,7 +52,7 @@ try {
   assert.equal(await at(), 1);
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement.id), "filter");
-  await page.keyboard.type("dapo");
+  await page.keyboard.type((await text("#facts")).split(" ")[0]); // the problem of the first
   const filtered = Number((await text("#count")).split("/")[1]);
   assert.ok(filtered > 0 && filtered < total, `the filter leaves some of ${total}: ${filtered}`);
   await page.keyboard.press("Escape");
@@ -63,6 +63,18 @@ try {
   assert.ok((await page.locator("#shown .test").count()) > 0, "test outcomes");
   await page.evaluate(() => document.getElementById("rollouts").scrollIntoView());
   await shot("light-viewer");
+
+  // Tokens, where the run saved them: found among the last step's rollouts.
+  const saved = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).runs.some((run) => run.rollouts.some((r) => Array.isArray(r.tokens))));
+  if (saved) {
+    await page.locator("#filter").fill("");
+    await page.keyboard.press("Escape"); // out of the filter
+    while ((await page.locator("#shown .token").count()) === 0 && (await at()) < total) await page.keyboard.press("j");
+    await page.locator("#shown details:has(.token) summary").click();
+    assert.match(await page.locator("#shown .token").first().getAttribute("title"), /mask [01], log-prob -?[\d.–]+, advantage/);
+    await page.locator("#shown details:has(.token)").scrollIntoViewIfNeeded();
+    await shot("light-tokens");
+  }
 
   // Colours.
   const light = await background();
