@@ -145,7 +145,7 @@ fn evaluation(run: &RunFiles) -> Markup {
                     div.wide tabindex="0" role="region" aria-label=(format!("{split}, {protocol} protocol")) {
                         table {
                             caption { (split) " · " (protocol) " protocol" }
-                            thead { tr { th scope="col" { "statistic" } @for policy in &policies { th scope="col" { (policy.replace('_', " ").to_lowercase()) } } } }
+                            thead { tr { th scope="col" { "statistic" } @for policy in &policies { th scope="col" { (policy.replace('_', " ")) } } } }
                             tbody {
                                 @for statistic in distinct(&here, "statistic") {
                                     tr {
