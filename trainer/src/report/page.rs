@@ -296,7 +296,7 @@ mod tests {
             |name: &str| RunFiles { name: name.into(), table: Some(json!({"lines": [line]})), ..RunFiles::default() };
         assert!(side_by_side(&[run("one")]).is_none());
         let text = evaluation(&side_by_side(&[run("one"), run("two")]).unwrap()).into_string();
-        assert!(text.contains("one · sft</th>") && text.contains("two · sft</th>"), "{text}");
+        assert!(text.contains("one · SFT</th>") && text.contains("two · SFT</th>"), "{text}");
         assert_eq!(text.matches("<td>0.123</td>").count(), 2, "{text}");
         assert_eq!(models_first(vec!["COPY", "SFT"]), ["SFT", "COPY"]);
     }
