@@ -5,7 +5,7 @@
 //! who is held out in some of the seeds only counts in those. What seeds themselves vary by is inside the students' numbers, not a
 //! variance of its own: with few seeds the intervals say little about other seeds.
 
-use super::results::{Line, Results, correct, protocol_name};
+use super::results::{Line, Results, correct};
 use crate::config::EvaluateSettings;
 use novice_rewards::metrics::interval::{Bootstrap, bootstrap, compare};
 use novice_rewards::metrics::statistics::{STATISTICS, Statistic};
@@ -63,22 +63,9 @@ pub fn results_of_arms(
                 _ => vec![None; statistics.len()],
             };
             let numbers = statistics.iter().zip(bootstrap(&values, &statistics, options)).zip(differences);
-            lines.extend(numbers.map(|((statistic, value), difference)| Line {
-                policy: name.clone(),
-                split: cell.to_string(),
-                protocol: protocol_name(statistic.protocol),
-                statistic: statistic.name,
-                rollouts,
-                students: values.len(),
-                value: value.map(|v| v.value),
-                low: value.map(|v| v.low),
-                high: value.map(|v| v.high),
-                difference: difference.map(|d| d.interval.value),
-                difference_low: difference.map(|d| d.interval.low),
-                difference_high: difference.map(|d| d.interval.high),
-                p: difference.map(|d| d.p),
-                p_holm: None,
-            }));
+            let counts = (rollouts, values.len());
+            let line = |((statistic, value), difference)| Line::new((name, cell), counts, statistic, value, difference);
+            lines.extend(numbers.map(line));
         }
         for protocol in ["corrected", "published"] {
             correct(lines.get_mut(first..).unwrap_or_default(), protocol);

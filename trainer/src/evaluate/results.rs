@@ -104,21 +104,9 @@ impl Results {
                     _ => vec![None; statistics.len()],
                 };
                 let rollouts = records.iter().filter(|r| r.point.cell == cell).count();
-                let line = |statistic: &Statistic, value: Option<Interval>, difference: Option<Difference>| Line {
-                    policy: policy.to_string(),
-                    split: cell.to_string(),
-                    protocol: protocol_name(statistic.protocol),
-                    statistic: statistic.name,
-                    rollouts,
-                    students: students.len(),
-                    value: value.map(|v| v.value),
-                    low: value.map(|v| v.low),
-                    high: value.map(|v| v.high),
-                    difference: difference.map(|d| d.interval.value),
-                    difference_low: difference.map(|d| d.interval.low),
-                    difference_high: difference.map(|d| d.interval.high),
-                    p: difference.map(|d| d.p),
-                    p_holm: None,
+                let counts = (rollouts, students.len());
+                let line = |statistic: &Statistic, value: Option<Interval>, difference: Option<Difference>| {
+                    Line::new((policy, cell), counts, statistic, value, difference)
                 };
                 let numbers = statistics.iter().zip(values).zip(differences);
                 lines.extend(numbers.map(|((statistic, value), difference)| line(statistic, value, difference)));
@@ -134,6 +122,34 @@ impl Results {
             }
         }
         Results { reference: reference.map(String::from), resamples, confidence, lines }
+    }
+}
+
+impl Line {
+    /// The line of a policy in a split, whose statistic was taken over so many rollouts and students. [`correct`] fills in the rest.
+    pub(super) fn new(
+        (policy, split): (&str, &str),
+        (rollouts, students): (usize, usize),
+        statistic: &Statistic,
+        value: Option<Interval>,
+        difference: Option<Difference>,
+    ) -> Line {
+        Line {
+            policy: policy.to_string(),
+            split: split.to_string(),
+            protocol: protocol_name(statistic.protocol),
+            statistic: statistic.name,
+            rollouts,
+            students,
+            value: value.map(|v| v.value),
+            low: value.map(|v| v.low),
+            high: value.map(|v| v.high),
+            difference: difference.map(|d| d.interval.value),
+            difference_low: difference.map(|d| d.interval.low),
+            difference_high: difference.map(|d| d.interval.high),
+            p: difference.map(|d| d.p),
+            p_holm: None,
+        }
     }
 }
 
