@@ -6,7 +6,7 @@
 //!
 //! | room | job |
 //! |---|---|
-//! | `policy` | a model, or a script, from every start |
+//! | `policy` | a model, a script or a remote model, from every start |
 //! | `scripted` | baselines and exploits without a model |
 //! | `results` | tallies to numbers: intervals, differences to a reference, corrected p-values |
 //! | `arms` | tallies of several seeds of an arm, pooled and compared |
@@ -90,7 +90,7 @@ pub fn points<'a>(run: &Run, held_out: &'a [HeldOut]) -> Vec<Point<'a>> {
 /// Rolls a policy out from every point.
 ///
 /// # Errors
-/// When the model or the sandbox fails.
+/// When the model, the sandbox or a server fails.
 pub fn roll_out<'a>(
     workshop: &Workshop,
     policy: &Policy,
@@ -98,8 +98,8 @@ pub fn roll_out<'a>(
     progress: &dyn Fn(usize),
 ) -> Result<Vec<Record<'a>>> {
     let (mut records, mut done) = (Vec::with_capacity(points.len()), 0);
-    for batch in points.chunks(policy::BATCH) {
-        let rollouts = policy.run(workshop, batch)?;
+    for batch in points.chunks(policy.batch()) {
+        let rollouts = policy.run(workshop, batch, &|more| progress(done + more))?;
         let played = batch.iter().zip(rollouts);
         records.extend(played.filter_map(|(&point, rollout)| Some(Record { point, rollout: rollout? })));
         done += batch.len();
