@@ -190,7 +190,7 @@ fn identity(work: Work, run: &Run, after: Option<&str>, data: &Value) -> Result<
     without("sandbox", &["threads", "keep_reports"]);
     // Where the files lie is nothing to what they hold, which is hashed.
     without("data", &["course", "traces"]);
-    without("evaluate", &["resamples", "confidence", "reference", "baselines"]);
+    without("evaluate", &["resamples", "confidence", "reference", "baselines", "remote"]);
     if after.is_some() {
         without("model", &["path", "adapter", "init"]);
     }

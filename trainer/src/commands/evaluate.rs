@@ -1,6 +1,7 @@
 //! `novice evaluate`: every model of a run, the baselines and remote models, beside held-out students.
 
 use super::train::models;
+use crate::checkpoint::{Existing, RunDir, RunFacts, Versions};
 use crate::config::{Run, WeightedReward};
 use crate::error::Error;
 use crate::evaluate::{Counted, Policy, Record, Results, Script, Stage, half, points, roll_out, tallies};
@@ -48,8 +49,13 @@ impl Evaluate {
         let folder = run.folder();
         let models = models(&run);
         let remotes = &run.evaluate.remote;
-        if models.is_empty() && remotes.is_empty() {
-            let advice = format!("{}: there is no trained model here; run `novice train` first", folder.display());
+        let remotes_alone = run.stages.is_empty() && !remotes.is_empty();
+        if models.is_empty() && !remotes_alone {
+            let advice = format!(
+                "{}: there is no trained model here; run `novice train` first, or say `stages: []` to evaluate the models \
+                 of `evaluate.remote` alone",
+                folder.display()
+            );
             return Err(Error::Usage(advice).into());
         }
         let known: Vec<&str> =
@@ -61,6 +67,11 @@ impl Evaluate {
             return Err(Error::Usage(message).into());
         }
         let workshop = Workshop::open(&run, Some(&model_folder(&folder, "tokenizer").join("tokenizer.json")))?;
+        if remotes_alone && !folder.exists() {
+            let (yaml, versions) = (run.to_yaml()?, Versions::current(Some(workshop.guest.clone())));
+            let facts = RunFacts { config_yaml: &yaml, seed: run.seed, versions: &versions };
+            RunDir::open(&run.output, &run.name, Existing::Refuse, &facts)?;
+        }
         let points = points(&run, &workshop.dataset.held_out);
         if points.is_empty() {
             return Err(Error::Failed("no held-out trajectory has two submissions; see `novice traces`".into()).into());
