@@ -185,7 +185,7 @@ fn a_killed_evaluation_of_a_remote_model_goes_on() {
     let (table, turns) = (text(&out.stdout), turns(&other.path().join("runs/tiny")));
     assert_eq!(whole.lock().unwrap().len(), turns + 2);
 
-    let (url, bodies) = server(Duration::from_millis(60), None);
+    let (url, bodies) = server(Duration::from_millis(150), None);
     let killed = folder(&url, 1);
     let journal = killed.path().join("runs/tiny/evaluation/remote/them.jsonl");
     let answered = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
@@ -200,7 +200,7 @@ fn a_killed_evaluation_of_a_remote_model_goes_on() {
     child.wait().unwrap();
     let kept = answered();
     assert!((2..turns).contains(&kept), "{kept} of {turns}");
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(300));
     let before = bodies.lock().unwrap().len();
     let out = novice(killed.path()).args(["evaluate", "tiny.yaml"]).env("NOVICE_TEST_KEY", KEY).output().unwrap();
     assert!(out.status.success(), "{}", text(&out.stderr));

@@ -128,6 +128,8 @@ impl RemoteSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Run;
+    use std::path::Path;
 
     #[test]
     fn a_key_goes_only_where_it_belongs() {
@@ -165,5 +167,25 @@ mod tests {
         assert_eq!(bad(&|s| s.prompt_price = Some(-1.0))[0].0, "prompt_price");
         assert_eq!(bad(&|s| drop(s.extra.insert("messages".into(), Value::Null)))[0].0, "extra");
         assert_eq!(bad(&|s| (s.model, s.max_concurrent) = (" ".into(), 0)).len(), 2);
+    }
+
+    #[test]
+    fn an_error_names_file_line_and_field() {
+        let text = "evaluate:\n  remote:\n    - {name: a, model: m}\n    - name: A\n      model: m\n      base_url: here\n      sampling: {top_p: 2}\n      modell: x\n";
+        let error = Run::parse(text, "run.yaml", Path::new(""), "run", &[]).unwrap_err().to_string();
+        for part in [
+            "run.yaml:8: evaluate.remote[1].modell: there is no such field: `modell`; did you mean `model`?",
+            "run.yaml:6: evaluate.remote[1].base_url: an address is expected",
+            "run.yaml:7: evaluate.remote[1].sampling.top_p: top_p is 2",
+            "run.yaml:4: evaluate.remote[1].name: another policy has this name",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        let text = "data: {source: synthetic}\nevaluate:\n  feedback: full\n  remote: [{name: a, model: m, extra: {seed: null, stop: [x, 1]}}]\n";
+        let run = Run::parse(text, "x", Path::new(""), "x", &[]).unwrap();
+        assert!(run.evaluate.remote[0].extra["seed"].is_null());
+        assert_eq!(run.evaluate.remote[0].key_variable(), Some("OPENAI_API_KEY"));
+        let again = Run::parse(&run.to_yaml().unwrap(), "x", Path::new(""), "x", &[]).unwrap();
+        assert_eq!(again.evaluate, run.evaluate);
     }
 }

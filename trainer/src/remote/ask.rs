@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Bytes that count as a token until the server has said how many there were.
 const BYTES_A_TOKEN: usize = 3;
@@ -30,6 +31,8 @@ pub(super) struct Asker {
     state: Mutex<State>,
     begun: Instant,
     stopped: AtomicBool,
+    /// Wakes those who wait when all is stopped.
+    stopping: Notify,
 }
 
 #[derive(Debug)]
@@ -59,12 +62,31 @@ impl Asker {
             state: Mutex::new(state),
             begun: Instant::now(),
             stopped: AtomicBool::new(false),
+            stopping: Notify::new(),
         })
     }
 
-    /// No request is sent from now on.
+    /// No request is sent from now on, and nobody waits.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+        self.stopping.notify_waiters();
+    }
+
+    /// # Errors
+    /// [`Error::Interrupted`] after [`Asker::stop`].
+    fn go_on(&self) -> Result<()> {
+        if self.stopped.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Waits, unless all is stopped.
+    async fn pause(&self, wait: Duration) -> Result<()> {
+        let stopping = self.stopping.notified();
+        self.go_on()?;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stopping => {}
+        }
+        self.go_on()
     }
 
     pub fn usage(&self) -> Usage {
@@ -80,8 +102,9 @@ impl Asker {
     /// What the model says to a conversation.
     ///
     /// # Errors
-    /// When the server refuses, or does not answer however often it is asked; the journal's.
+    /// When the server refuses, or does not answer however often it is asked; the journal's; after [`Asker::stop`].
     pub async fn ask(&self, messages: &[(Role, String)], identity: Identity) -> Result<Answer> {
+        self.go_on()?;
         let seed = identity.seed(self.seed);
         let body = request::body(&self.settings, messages, self.sampling, self.max_new_tokens, seed);
         let key = request::key(&self.settings.base_url, &body, &identity);
@@ -104,10 +127,7 @@ impl Asker {
     async fn insist(&self, body: &str, estimate: f64, identity: &Identity) -> Result<Answer> {
         let mut attempt = 0;
         loop {
-            if self.stopped.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
-            }
-            self.wait_for_turn(estimate).await;
+            self.pause(self.turn(estimate)).await?;
             {
                 let mut state = self.state();
                 state.usage.requests += 1;
@@ -135,19 +155,15 @@ impl Asker {
             tracing::info!("{}: asking again: {why}", self.client.who());
             let unit = identity.unit(self.seed, "remote backoff", attempt);
             let backoff = Duration::from_millis(self.settings.backoff_ms);
-            tokio::time::sleep(retry::wait(backoff, attempt, unit, asked)).await;
+            self.pause(retry::wait(backoff, attempt, unit, asked)).await?;
             attempt += 1;
         }
     }
 
-    /// Waits until the limits of requests and tokens leave room.
-    async fn wait_for_turn(&self, tokens: f64) {
-        let seconds = {
-            let (mut state, now) = (self.state(), self.begun.elapsed().as_secs_f64());
-            state.requests.reserve(1.0, now).max(state.tokens.reserve(tokens, now))
-        };
-        if let Ok(wait) = Duration::try_from_secs_f64(seconds) {
-            tokio::time::sleep(wait).await;
-        }
+    /// Takes a turn under the limits of requests and tokens; gives the time until it comes.
+    fn turn(&self, tokens: f64) -> Duration {
+        let (mut state, now) = (self.state(), self.begun.elapsed().as_secs_f64());
+        let seconds = state.requests.reserve(1.0, now).max(state.tokens.reserve(tokens, now));
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 }
