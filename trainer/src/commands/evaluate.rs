@@ -4,7 +4,7 @@ use super::train::models;
 use crate::checkpoint::{Existing, RunDir, RunFacts, Versions};
 use crate::config::{Run, WeightedReward};
 use crate::error::Error;
-use crate::evaluate::{Counted, Policy, Record, Results, Script, Stage, half, points, roll_out, tallies};
+use crate::evaluate::{Counted, Policy, REAL_STUDENT, Record, Results, Script, Stage, half, points, roll_out, tallies};
 use crate::files::write_atomic;
 use crate::monitor::Counter;
 use crate::remote::Remote;
@@ -94,11 +94,11 @@ impl Evaluate {
         };
         if run.evaluate.baselines {
             for script in Script::BASELINES {
-                evaluate(script.as_str().to_uppercase(), Policy::Script(script, &train))?;
+                evaluate(script.label(), Policy::Script(script, &train))?;
             }
-            evaluate("REAL_STUDENT".into(), Policy::Real([&halves[0], &halves[1]]))?;
+            evaluate(REAL_STUDENT.into(), Policy::Real([&halves[0], &halves[1]]))?;
         } else {
-            evaluate("COPY".into(), Policy::Script(Script::Copy, &train))?;
+            evaluate(Script::Copy.label(), Policy::Script(Script::Copy, &train))?;
         }
         for (label, path) in models.iter().filter(|(label, _)| self.only.is_empty() || self.only.contains(label)) {
             evaluate(label.clone(), Policy::Model(&workshop.load_model(path)?))?;

@@ -22,7 +22,7 @@ mod table;
 
 pub use arms::{Counted, pooled, results_of_arms};
 pub use audit::{AuditLine, Played, RewardAudit, audit};
-pub use policy::{Policy, half};
+pub use policy::{Policy, REAL_STUDENT, baselines, half};
 pub use results::{Line, Results};
 pub use scripted::{Script, Stage};
 

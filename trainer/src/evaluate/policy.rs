@@ -17,6 +17,14 @@ const BATCH: usize = 64;
 /// Names evaluation in the random numbers.
 const STREAM: u32 = 4;
 
+/// What [`Policy::Real`] is called in tables.
+pub const REAL_STUDENT: &str = "REAL_STUDENT";
+
+/// The names of all policies that need no model, in the order of tables.
+pub fn baselines() -> Vec<String> {
+    Script::BASELINES.into_iter().map(Script::label).chain([REAL_STUDENT.to_string()]).collect()
+}
+
 /// Something that makes submissions.
 pub enum Policy<'a> {
     /// A model, with the sampling of the evaluation's settings.
