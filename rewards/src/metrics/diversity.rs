@@ -175,6 +175,21 @@ mod tests {
 
     proptest! {
         #[test]
+        fn shares_see_programs_and_not_their_layout(picks in proptest::collection::vec(0..4_usize, 1..8)) {
+            const TIDY: [&str; 4] = ["x = 1", "print(2)", "for i in y:\n    f(i)", "x = ("];
+            const LOOSE: [&str; 4] = ["x=1  # one", "print( 2 )\n", "for i in y:\n  f( i )", "x = ("];
+            let (tidy, loose): (Vec<&str>, Vec<&str>) = picks.iter().map(|at| (TIDY[*at], LOOSE[*at])).unzip();
+            let (memory, ours, theirs) = (Memory::new(TIDY), || tidy.iter().copied(), || loose.iter().copied());
+            let share = distinct_share(ours()).unwrap();
+            prop_assert!(0.0 < share && share <= 1.0);
+            prop_assert_eq!(distinct_share(theirs().rev()), Some(share));
+            prop_assert_eq!((coverage(ours(), theirs()), memorised_share(&memory, theirs())), (Some(1.0), Some(1.0)));
+            // More programs cover no less.
+            let few = coverage(TIDY, ours().take(1)).unwrap();
+            prop_assert!(few <= coverage(TIDY, theirs()).unwrap() && few > 0.0);
+        }
+
+        #[test]
         fn bounded_and_indifferent_to_order(mut texts in proptest::collection::vec("[ab ]{0,12}", 2..6)) {
             let of = |texts: &[String]| self_bleu(&texts.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
             let before = of(&texts);

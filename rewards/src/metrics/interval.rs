@@ -216,6 +216,24 @@ mod tests {
 
     proptest! {
         #[test]
+        fn intervals_are_in_range_and_differences_change_sign(
+            pairs in proptest::collection::vec((0.0..100.0_f64, 0.0..100.0_f64), 2..8), seed in any::<u64>(),
+        ) {
+            let options = Bootstrap { resamples: 100, confidence: 0.9, seed };
+            let of = |grade: fn(&(f64, f64)) -> f64| pairs.iter().map(|pair| student(grade(pair))).collect::<Vec<Tally>>();
+            let (ours, theirs) = (of(|pair| pair.0), of(|pair| pair.1));
+            let found = bootstrap(&ours, &joint(), options)[0].unwrap();
+            let least = pairs.iter().map(|pair| pair.0 / 100.0).fold(1.0, f64::min);
+            let most = pairs.iter().map(|pair| pair.0 / 100.0).fold(0.0, f64::max);
+            prop_assert!(least - 1e-9 <= found.low && found.low <= found.high && found.high <= most + 1e-9);
+            let there = compare(&ours, &theirs, &joint(), options)[0].unwrap();
+            let back = compare(&theirs, &ours, &joint(), options)[0].unwrap();
+            prop_assert!((there.interval.value + back.interval.value).abs() < 1e-9);
+            prop_assert!((there.interval.low + back.interval.high).abs() < 1e-9);
+            prop_assert!(there.p == back.p && there.p > 0.0 && there.p <= 1.0);
+        }
+
+        #[test]
         fn corrected_values_are_no_smaller_and_keep_their_order(p in proptest::collection::vec(0.0..1.0_f64, 1..8)) {
             let corrected = holm(&p);
             for (i, a) in p.iter().enumerate() {

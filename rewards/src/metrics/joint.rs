@@ -133,6 +133,26 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn proximity_is_bounded_symmetric_and_indifferent_to_order(
+            paths in proptest::collection::vec(
+                (0.0..100.0_f64, proptest::collection::vec(0.0..100.0_f64, 0..4), proptest::collection::vec(0.0..100.0_f64, 0..4)), 1..5),
+        ) {
+            let pairs: Vec<Pair> =
+                paths.iter().map(|(start_grade, model, student)| Pair { start_grade: *start_grade, model, student }).collect();
+            let backwards: Vec<Pair> = pairs.iter().rev().copied().collect();
+            let swapped: Vec<Pair> = pairs.iter().map(|p| Pair { model: p.student, student: p.model, ..*p }).collect();
+            let of = |pairs: &[Pair]| grade_proximity(pairs, 4, Window::AllSteps);
+            for ((a, b), c) in of(&pairs).into_iter().zip(of(&backwards)).zip(of(&swapped)) {
+                let (a, b, c) = (a.unwrap(), b.unwrap(), c.unwrap());
+                prop_assert!((0.0..=1.0).contains(&a) && (a - b).abs() < 1e-12 && (a - c).abs() < 1e-12);
+            }
+            let same = Pair { model: pairs[0].student, ..pairs[0] };
+            prop_assert!(of(&[same]).into_iter().flatten().all(|value| value == 1.0));
+        }
+    }
+
     #[test]
     fn shares() {
         let step = |program, parses| StepView {

@@ -105,6 +105,7 @@ fn degradation(by_step: &[Option<f64>]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn row(step: usize, model: Option<(&'static str, f64)>, student_grade: f64) -> Row<'static> {
         Row {
@@ -148,5 +149,28 @@ mod tests {
     #[test]
     fn empty_is_none() {
         assert_eq!(coverage(&[], 2), ByStep { by_step: vec![None, None], overall: None, degradation: None });
+    }
+
+    proptest! {
+        #[test]
+        fn bounded_and_indifferent_to_order(
+            steps in proptest::collection::vec((1..4_usize, proptest::option::of(0.0..100.0_f64), 0.0..100.0_f64), 0..9),
+        ) {
+            let rows: Vec<Row> = steps.iter().map(|(s, model, real)| row(*s, model.map(|grade| ("a", grade)), *real)).collect();
+            let backwards: Vec<Row> = rows.iter().rev().copied().collect();
+            for of in [coverage, grade_proximity] {
+                let (there, back) = (of(&rows, 3), of(&backwards, 3));
+                prop_assert!(there.by_step.iter().chain([&there.overall]).flatten().all(|v| (0.0..=1.0).contains(v)));
+                prop_assert!(there.degradation.is_none_or(|change| change.abs() <= 1.0));
+                let gap = |a: Option<f64>, b: Option<f64>| (a.unwrap_or(0.0) - b.unwrap_or(0.0)).abs();
+                // A sum in another order may be rounded to the next thousandth.
+                prop_assert!(gap(there.overall, back.overall) <= 1e-3 + 1e-9);
+            }
+            // Full coverage and the student's own grades are perfect.
+            let own: Vec<Row> = steps.iter().map(|(s, _, real)| row(*s, Some(("a", *real)), *real)).collect();
+            for value in [coverage(&own, 3), grade_proximity(&own, 3)] {
+                prop_assert!(value.overall.is_none_or(|v| v == 1.0) && value.degradation.is_none_or(|change| change == 0.0));
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! The *published* one counts only steps at which both still submit, rounds grades to integers and means to three decimals, and averages the
 //! steps without weights.
 
+use super::solving::{calibration, discrimination, gap};
 use super::tally::{Mean, RUNGS, Tally, Whose};
 
 /// Which table a statistic belongs to.
@@ -58,7 +59,7 @@ const fn published(name: &'static str, meaning: &'static str, of: fn(&Tally) -> 
 }
 
 /// All of them, in the order of the tables.
-pub const STATISTICS: [Statistic; 29] = [
+pub const STATISTICS: [Statistic; 32] = [
     corrected(
         "joint_grade_proximity",
         Aim::High,
@@ -146,6 +147,21 @@ pub const STATISTICS: [Statistic; 29] = [
         t.mean(Mean::Solved)
     }),
     corrected("solved_next", Aim::Real, false, "share with full marks at the first step", |t| t.mean(Mean::SolvedNext)),
+    corrected("solved_next_gap", Aim::Real, false, "that share less the students' at the same starts", gap),
+    corrected(
+        "solved_next_calibration",
+        Aim::Low,
+        false,
+        "mean over starts of the gap between both shares among the starts with a like grade",
+        calibration,
+    ),
+    corrected(
+        "solved_next_discrimination",
+        Aim::High,
+        false,
+        "the share that solves at the first step where the student does, less that where the student does not",
+        discrimination,
+    ),
     corrected("final_grade", Aim::Real, false, "mean of the last grade, of 100", |t| t.mean(Mean::FinalGrade)),
     corrected("parses", Aim::Real, true, "share of submissions that parse", |t| t.mean(Mean::Parses)),
     corrected("copies", Aim::Real, true, "share of programs that repeat the one before", |t| t.mean(Mean::Copies)),

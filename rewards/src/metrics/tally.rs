@@ -3,6 +3,7 @@
 
 use super::diversity::Memory;
 use super::joint::{Pair, curve_distance, held_grade};
+use super::solving::context;
 use crate::codebleu::{Form, codebleu};
 use crate::edit::{EditKind, edit_kind, overlap, touched};
 use crate::python::{normal_form, words};
@@ -45,6 +46,9 @@ const TRANSITIONS: usize = RUNGS * RUNGS;
 const PUBLISHED: usize = 4;
 /// Numbers a step of the two survival curves: model and student, solved and stopped by then.
 const SURVIVAL: usize = 4;
+/// Contexts of [`super::solving`], and numbers of each: starts, and those where the model, the student, both solved at the next step.
+pub(crate) const CONTEXTS: usize = 5;
+const SOLVING: usize = 4;
 
 /// Sums over rollouts that were allowed the same number of turns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,7 +71,7 @@ pub enum Whose {
 impl Tally {
     /// Nothing yet, for rollouts of at most `turns` submissions.
     pub fn new(turns: usize) -> Self {
-        let size = 2 * MEANS + 2 * KINDS + 2 * TRANSITIONS + (PUBLISHED + SURVIVAL) * turns;
+        let size = 2 * MEANS + 2 * KINDS + 2 * TRANSITIONS + (PUBLISHED + SURVIVAL) * turns + CONTEXTS * SOLVING;
         Tally { turns, rollouts: 0.0, sums: vec![0.0; size] }
     }
 
@@ -127,6 +131,10 @@ impl Tally {
         2 * MEANS + 2 * KINDS + 2 * TRANSITIONS + PUBLISHED * self.turns + SURVIVAL * step
     }
 
+    fn solving_at(&self, context: usize) -> usize {
+        2 * MEANS + 2 * KINDS + 2 * TRANSITIONS + (PUBLISHED + SURVIVAL) * self.turns + SOLVING * context
+    }
+
     fn run(&self, from: usize, length: usize) -> &[f64] {
         self.sums.get(from..from + length).unwrap_or_default()
     }
@@ -154,6 +162,11 @@ impl Tally {
         steps.map(|at| (self.at(at) / all, self.at(at + 1) / all)).collect()
     }
 
+    /// Of the starts of a context: how many there were, and at how many the model, the student, and both had full marks at the next step.
+    pub fn solving(&self, context: usize) -> &[f64] {
+        self.run(self.solving_at(context), SOLVING)
+    }
+
     /// Counts one rollout. `input.max_turns` is the tally's number of turns. `memory` holds the programs that were trained on.
     pub fn observe(&mut self, input: &RewardInput, memory: &Memory) {
         let student = input.student_in_window();
@@ -164,6 +177,7 @@ impl Tally {
         self.observe_mean(Mean::Solved, f64::from(u8::from(solved)));
         self.observe_mean(Mean::SolvedNext, f64::from(u8::from(input.rollout.first().is_some_and(StepView::solved))));
         let start = input.start.map_or(0.0, |start| clean_grade(start.grade));
+        self.solving_next(start, input.rollout.first(), student.first());
         self.observe_mean(Mean::FinalGrade, input.rollout.last().map_or(start, |step| clean_grade(step.grade)));
         self.pairs(input, student);
         for (whose, steps) in [(Whose::Model, input.rollout), (Whose::Student, student)] {
@@ -171,6 +185,16 @@ impl Tally {
         }
         self.conduct(input, memory);
         self.published_steps(input.rollout, student);
+    }
+
+    /// Whether both had full marks at the next step; a start after which the student submitted nothing says nothing of it.
+    fn solving_next(&mut self, start: f64, ours: Option<&StepView>, theirs: Option<&StepView>) {
+        let Some(theirs) = theirs else { return };
+        let at = self.solving_at(context(start));
+        let (ours, theirs) = (ours.is_some_and(StepView::solved), theirs.solved());
+        for (place, fact) in [true, ours, theirs, ours && theirs].into_iter().enumerate() {
+            self.count(at + place, f64::from(u8::from(fact)));
+        }
     }
 
     /// The joint measures: a learner that has stopped keeps what it has.

@@ -1,8 +1,10 @@
 //! Every statistic on one rollout computed by hand, agreement with the published rows, and properties.
 
 use super::*;
+use crate::codebleu::{Form, codebleu};
 use crate::metrics::diversity::Memory;
 use crate::metrics::published;
+use crate::similarity::tree_similarity;
 use crate::view::{RewardInput, Start, StepView};
 use proptest::prelude::*;
 
@@ -63,8 +65,23 @@ fn one_rollout_by_hand() {
     near("edit_kind_distance", 2.0 / 3.0);
     near("status_agreement", 1.0);
     near("edit_kind_likeness", (1.0 + 0.0) / 2.0);
+    // Words changed: 1 of 4 by both; then 4 of 5 against 4 of 8.
+    near("edit_size_likeness", (1.0 + (0.5_f64 / 0.8).sqrt()) / 2.0);
+    // The same line; then the only line against the place after it.
+    near("edit_place_overlap", 0.5);
+    // The same program; then only the line's mark of 8 words.
+    near("token_similarity", (1.0 + 1.0 / 8.0) / 2.0);
+    near("tree_similarity", (1.0 + tree_similarity(PROGRAMS[3], PROGRAMS[2])) / 2.0);
+    let bleu = |form| [(1, 1), (2, 3)].map(|(a, b)| codebleu(PROGRAMS[a], PROGRAMS[b], form).total);
+    near("codebleu", bleu(Form::Corrected).iter().sum::<f64>() / 2.0);
+    let rounded = bleu(Form::Published).map(round3);
+    near("codebleu_published", rounded.iter().sum::<f64>() / 2.0);
+    near("codebleu_degradation", rounded[1] - rounded[0]);
+    near("textual_backtracking", 0.0);
     near("solved", 1.0);
     near("solved_next", 0.0);
+    near("solved_next_gap", 0.0);
+    near("solved_next_calibration", 0.0);
     near("final_grade", 100.0);
     near("parses", 1.0);
     near("copies", 0.0);
@@ -75,6 +92,19 @@ fn one_rollout_by_hand() {
     near("grade_proximity", 0.75);
     near("grade_degradation", -0.5);
     near("coverage_degradation", -0.5);
+}
+
+#[test]
+fn steps_back_by_hand() {
+    // One word from the last program at the start, then four, then none; tests passed 0 1 1.
+    let tally_of = |model: &[StepView]| tally(&[(model, &[step(3)])], 3);
+    let away = tally_of(&[step(2), step(1)]);
+    assert_eq!(value(&away, "textual_backtracking"), Some(0.5));
+    assert_eq!(value(&away, "functional_backtracking"), Some(0.0));
+    // Tests passed 0 1 0 0, the last program sent twice.
+    let back = tally_of(&[step(1), step(0), step(0)]);
+    assert_eq!(value(&back, "functional_backtracking"), Some(1.0 / 3.0));
+    assert_eq!((value(&back, "copies"), value(&back, "solved_next_gap")), (Some(1.0 / 3.0), Some(-1.0)));
 }
 
 #[test]
@@ -109,12 +139,40 @@ fn path() -> impl Strategy<Value = Vec<StepView<'static>>> {
 
 proptest! {
     #[test]
+    fn the_order_and_the_number_of_rollouts_do_not_matter(pairs in proptest::collection::vec((path(), path()), 1..5)) {
+        let views: Vec<(&[StepView], &[StepView])> = pairs.iter().map(|(a, b)| (a.as_slice(), b.as_slice())).collect();
+        let backwards: Vec<_> = views.iter().rev().chain(&views).copied().collect();
+        let (once, twice) = (tally(&views, 3), tally(&backwards, 3));
+        for statistic in &STATISTICS {
+            let near = match ((statistic.of)(&once), (statistic.of)(&twice)) {
+                // Means are rounded to three decimals as published: sums in another order may fall on the other side.
+                (Some(a), Some(b)) => (a - b).abs() < if statistic.protocol == Protocol::Published { 2e-3 } else { 1e-9 },
+                (a, b) => a == b,
+            };
+            prop_assert!(near, "{}", statistic.name);
+        }
+    }
+
+    #[test]
+    fn total_variation_is_a_bounded_symmetric_distance(
+        a in proptest::collection::vec(0.0..5.0_f64, 4), b in proptest::collection::vec(0.0..5.0_f64, 4), scale in 0.1..9.0_f64,
+    ) {
+        let there = total_variation(&a, &b).unwrap();
+        prop_assert!((0.0..=1.0 + 1e-12).contains(&there));
+        prop_assert!((there - total_variation(&b, &a).unwrap()).abs() < 1e-12);
+        let larger: Vec<f64> = b.iter().map(|count| count * scale).collect();
+        prop_assert!((there - total_variation(&a, &larger).unwrap()).abs() < 1e-9);
+        prop_assert!(total_variation(&a, &a).unwrap() < 1e-12);
+    }
+
+    #[test]
     fn shares_are_shares_and_the_oracle_is_perfect(model in path(), student in path()) {
         // A student's record holds programs only.
         let student: Vec<StepView> = student.into_iter().filter(|step| step.program.is_some()).collect();
         for statistic in STATISTICS.iter().filter(|s| s.name != "final_grade") {
             let value = (statistic.of)(&tally(&[(&model, &student)], 3));
-            let low = if statistic.name.ends_with("degradation") { -1.0 } else { 0.0 };
+            let signed = ["degradation", "_gap", "discrimination"].iter().any(|end| statistic.name.ends_with(end));
+            let low = if signed { -1.0 } else { 0.0 };
             prop_assert!(value.is_none_or(|v| (low - 1e-12..=1.0 + 1e-12).contains(&v)), "{} {:?}", statistic.name, value);
             let oracle = (statistic.of)(&tally(&[(&student, &student)], 3));
             match statistic.aim {
