@@ -14,9 +14,8 @@
 use super::Point;
 use super::scripted::{Script, Stage};
 use crate::config::DapoSettings;
-use crate::objective;
 use crate::random;
-use crate::rollout::{Beside, Rollout, worth};
+use crate::rollout::{Beside, Rollout, overlong, worth};
 use crate::traces::{Dataset, Trajectory};
 use novice_sandbox::{Course, Pool};
 use serde::Serialize;
@@ -219,11 +218,6 @@ fn points<'a>(stage: &Stage, train: &'a [Trajectory], seed: u64) -> Vec<Point<'a
     };
     among.sort_by_key(rank);
     among
-}
-
-fn overlong(rollout: &Rollout, settings: &DapoSettings) -> f64 {
-    let longest = rollout.turns.iter().map(|t| t.tokens.len()).max().unwrap_or(0);
-    objective::overlong(longest, settings.max_new_tokens, settings.overlong_buffer)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

@@ -207,6 +207,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::super::central_difference;
     use super::*;
@@ -271,6 +272,42 @@ mod tests {
         assert!((o.metrics.get("kl_reference").unwrap() - divergence / 2.0).abs() < 1e-7);
         assert!(dapo(&[Sample { reference: None, ..at }], &settings).is_err());
         assert!(dapo(&[Sample { reference: Some(&reference[1..]), ..at }], &settings).is_err());
+    }
+
+    /// TRL's own code on the same log-probs, advantages and averages: losses, derivatives by each token, shares of clipped tokens.
+    #[test]
+    fn equals_trl() {
+        let golden: Value = serde_json::from_str(include_str!("golden.json")).unwrap();
+        let list = |v: &Value| v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect::<Vec<_>>();
+        let rollouts = golden["rollouts"].as_array().unwrap();
+        let of = |key: &str| rollouts.iter().map(|r| list(&r[key])).collect::<Vec<_>>();
+        let (new, old, reference) = (of("new"), of("old"), of("reference"));
+        let policies = golden["policies"].as_array().unwrap();
+        assert!(policies.len() >= 4);
+        for case in policies {
+            let number = |key: &str| case[key].as_f64().unwrap();
+            let average: LossAverage = serde_json::from_value(case["average"].clone()).unwrap();
+            let counts = normalisers(average, &[new.iter().map(Vec::len).collect()]);
+            let samples: Vec<Sample> = (0..rollouts.len())
+                .map(|i| Sample {
+                    new: &new[i],
+                    old: &old[i],
+                    reference: Some(&reference[i]),
+                    advantage: Advantage::Sample(rollouts[i]["advantage"].as_f64().unwrap()),
+                    normaliser: counts[0][i],
+                })
+                .collect();
+            let [clip_low, clip_high, kl_weight] = ["clip_low", "clip_high", "kl_weight"].map(number);
+            let o = dapo(&samples, &PolicyLoss { clip_low, clip_high, kl_weight }).unwrap();
+            assert!((o.loss - number("value")).abs() < 1e-9, "{case}: {}", o.loss);
+            for (have, want) in o.grad.iter().zip(case["grad"].as_array().unwrap()) {
+                let far = have.iter().zip(list(want)).any(|(have, want)| (have - want).abs() > 1e-7);
+                assert!(!far && have.len() == list(want).len(), "{case}: {have:?}");
+            }
+            for share in ["clipped_low", "clipped_high"] {
+                assert!((o.metrics.get(share).unwrap() - number(share)).abs() < 1e-6, "{case}: {share}");
+            }
+        }
     }
 
     #[test]

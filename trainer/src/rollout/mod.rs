@@ -14,7 +14,7 @@ pub use classroom::{Classroom, Rolled, Spent};
 pub(crate) use learner::submitted;
 pub use learner::{End, Rollout, Turn};
 pub use line::{RolloutLine, SavedRollout, StudentLine, read_rollouts};
-pub use score::{Beside, Scored, score, worth};
+pub use score::{Beside, Scored, overlong, score, worth};
 
 use crate::generate::RngKey;
 use novice_sandbox::Problem;

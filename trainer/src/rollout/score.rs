@@ -3,7 +3,8 @@
 //! The rollouts of one start are scored together: some rewards compare them with one another.
 
 use super::Rollout;
-use crate::config::WeightedReward;
+use crate::config::{DapoSettings, WeightedReward};
+use crate::objective;
 use crate::traces::{Step, Trajectory};
 use novice_rewards::compose::{RewardBreakdown, group_worth};
 use novice_rewards::metrics::joint::copy_share;
@@ -19,6 +20,12 @@ pub struct Scored {
     pub components: Vec<(String, f64)>,
     /// Share of the rollout's submissions that repeat the one before.
     pub copied: f64,
+}
+
+/// The soft overlong penalty of a rollout, −1..=0: that of its longest submission.
+pub fn overlong(rollout: &Rollout, settings: &DapoSettings) -> f64 {
+    let longest = rollout.turns.iter().map(|t| t.tokens.len()).max().unwrap_or(0);
+    objective::overlong(longest, settings.max_new_tokens, settings.overlong_buffer)
 }
 
 /// Whether each test passed.

@@ -3,7 +3,7 @@
 use crate::config::{Credit, DapoSettings, KeepBy, WeightedReward};
 use crate::error::Result;
 use crate::objective::{self, Advantage};
-use crate::rollout::{Beside, End, Rollout, RolloutLine, Scored, Start, score};
+use crate::rollout::{Beside, End, Rollout, RolloutLine, Scored, Start, overlong, score};
 use crate::tokens::{FlatTree, RolloutTree};
 use novice_rewards::RewardName;
 
@@ -128,12 +128,6 @@ impl<'a> Played<'a> {
 fn first(rollout: &Rollout, turns: usize) -> Rollout {
     let end = if turns < rollout.turns.len() { Some(End::OutOfTurns) } else { rollout.end };
     Rollout { turns: rollout.turns.iter().take(turns).cloned().collect(), end }
-}
-
-/// The soft overlong penalty of a rollout, −1..=0: that of its longest submission.
-pub(super) fn overlong(rollout: &Rollout, settings: &DapoSettings) -> f64 {
-    let longest = rollout.turns.iter().map(|t| t.tokens.len()).max().unwrap_or(0);
-    objective::overlong(longest, settings.max_new_tokens, settings.overlong_buffer)
 }
 
 /// One prefix, one branch a rollout, which grows turn by turn; drawn tokens are targets, the grader's answers are not.

@@ -9,10 +9,28 @@
 //! place of the others new starts are drawn, a bounded number of times; then the step goes on with what it has: groups
 //! that have a gradient although their outcomes were not wanted fill the places, counted as `groups_second_choice`. A
 //! step without any gradient is skipped, said so, and counted.
+//!
+//! **The parts**, each with its setting, what it is from, and the tests that compare it with numbers worked out by hand (and with
+//! TRL's own code, where TRL has it):
+//!
+//! | part | `dapo.` | source | room and test |
+//! |---|---|---|---|
+//! | decoupled clip | `clip_low`, `clip_high` | DAPO, eq. 8 | [`objective`]: `dapo.rs` (`hand_computed`, `equals_trl`) |
+//! | token-level loss, one normaliser a step | `loss_average: step` | DAPO, eq. 12 | `dapo.rs` (`averages_by_hand`, `equals_trl`) |
+//! | averages a group, a rollout | `loss_average` | GRPO, Shao et al. 2024, eq. 3 | `dapo.rs` (`averages_by_hand`, `equals_trl`) |
+//! | divergence from the SFT model | `kl_weight` | GRPO, eq. 4 | `dapo.rs` (`leaving_the_reference_costs`, `equals_trl`) |
+//! | overlong penalty | `overlong_buffer`, `overlong_weight` | DAPO, eq. 13 | `advantage.rs` (`overlong_is_the_papers_ramp`), `tests.rs` |
+//! | masking of truncated turns | `mask_truncated` | DAPO, 3.4 | `tests.rs` (`truncated_rollouts_can_be_masked`) |
+//! | dynamic sampling, by outcome | `keep`, `resample_rounds` | DAPO, 3.2, eq. 11 | `tests.rs` (`groups_are_kept_by_outcome_…`) |
+//! | advantages: mean and deviation, mean, leave-one-out | `advantage` | DAPO, eq. 9; Liu et al. 2025; Ahmadian et al. 2024 | `advantage.rs` |
+//! | credit by turn | `credit: turn` | own; Ng et al. 1999 | `advantage.rs`, `tests.rs` (`what_a_turn_adds_is_its_own`) |
+//! | several updates, ratios from the sampling log-probs | `updates` | PPO, Schulman et al. 2017 | `dapo.rs` (`equals_trl`) |
 
 mod group;
 mod saved;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use super::Trainee;
 use super::drive::{Named, Stage, Update};

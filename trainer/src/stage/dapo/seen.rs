@@ -1,9 +1,9 @@
 //! What the rollouts of a step looked like: the numbers that are logged.
 
 use super::super::drive::Named;
-use super::group::{Played, overlong};
+use super::group::Played;
 use crate::config::DapoSettings;
-use crate::rollout::{End, Rollout, Scored};
+use crate::rollout::{End, Rollout, Scored, overlong};
 use novice_sandbox::Outcome;
 use std::collections::BTreeMap;
 
