@@ -7,6 +7,7 @@ mod ablate;
 mod doctor;
 mod errors;
 mod grade;
+mod remote;
 mod train;
 
 use assert_cmd::Command;

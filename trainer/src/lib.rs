@@ -24,6 +24,7 @@ pub mod rollout;
 pub mod workshop;
 pub mod checkpoint;
 pub mod monitor;
+pub mod remote;
 pub mod evaluate;
 pub mod report;
 pub mod stage;

@@ -4,7 +4,7 @@
 //! simulation build the same conversation from the same trajectory.
 
 use crate::config::{Dtype, InitArchitecture, ModelSettings, Run, Sampling, SandboxSettings};
-use crate::dialogue::{Conversation, Dialogue, Limits, Role};
+use crate::dialogue::{Conversation, Dialogue, Limits, Role, Turn};
 use crate::error::{Error, Result};
 use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
@@ -33,6 +33,8 @@ pub struct Workshop {
     pub dataset: Dataset,
     /// Trajectories to turns.
     pub dialogue: Dialogue,
+    /// Words the answers to the submissions of a policy that is evaluated; as `dialogue` unless `evaluate.feedback` says otherwise.
+    pub evaluated: Dialogue,
     /// Turns to tokens.
     pub renderer: Renderer,
 }
@@ -76,7 +78,8 @@ impl Workshop {
             (None, None, None) => train_tokenizer(run, &dialogue, &course, &dataset)?,
         };
         let renderer = Renderer::new(Arc::new(tokenizer), run.tokenizer.template)?;
-        Ok(Workshop { run: run.clone(), course, pool, guest, dataset, dialogue, renderer })
+        let evaluated = run.evaluate.feedback.map_or_else(|| dialogue.clone(), |level| dialogue.answering(level));
+        Ok(Workshop { run: run.clone(), course, pool, guest, dataset, dialogue, evaluated, renderer })
     }
 
     /// The model that the run starts from.
@@ -206,11 +209,36 @@ impl Workshop {
         max_new_tokens: usize,
         sampling: Sampling,
     ) -> Classroom<'a> {
-        let max_tokens = self.run.dialogue.max_tokens;
-        let limits =
-            rollout::Limits { turns, max_new_tokens, max_tokens, max_repeats: 0, grading_delay: Duration::ZERO };
+        let limits = self.rollout_limits(turns, max_new_tokens);
         let Workshop { renderer, dialogue, pool, .. } = self;
         Classroom { model, renderer, dialogue, pool, limits, sampling, stop: &self.run.dialogue.stop }
+    }
+
+    /// [`Workshop::classroom`] for an evaluation: its learners are answered as `evaluate.feedback` says.
+    pub fn evaluation<'a>(&'a self, model: &'a Model) -> Classroom<'a> {
+        let settings = &self.run.evaluate;
+        let classroom = self.classroom(model, settings.horizon, settings.max_new_tokens, settings.sampling);
+        Classroom { dialogue: &self.evaluated, ..classroom }
+    }
+
+    /// What bounds a rollout of up to `turns` submissions of up to `max_new_tokens` tokens.
+    pub fn rollout_limits(&self, turns: usize, max_new_tokens: usize) -> rollout::Limits {
+        let max_tokens = self.run.dialogue.max_tokens;
+        rollout::Limits { turns, max_new_tokens, max_tokens, max_repeats: 0, grading_delay: Duration::ZERO }
+    }
+
+    /// What is said before submission `position` of a trajectory: the turns of [`Workshop::start`], and how many tokens they are
+    /// with the header of the submission.
+    ///
+    /// # Errors
+    /// As [`Workshop::start`].
+    pub fn said(&self, trajectory: &Trajectory, position: usize) -> Result<Option<(Vec<Turn>, usize)>> {
+        let conversation = self.conversation(trajectory)?;
+        let prompt = Transcript::new(&self.renderer, &conversation)?.prompt(position, self.limits());
+        Ok(prompt.map(|prompt| {
+            let kept = |turn: &Turn| turn.step.is_none_or(|step| (prompt.start..position).contains(&step));
+            (conversation.turns.into_iter().filter(kept).collect(), prompt.tokens.len())
+        }))
     }
 
     /// The start after `position` submissions of a trajectory; `None` when not even its preamble fits.

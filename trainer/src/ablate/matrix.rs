@@ -9,12 +9,14 @@
 //!   dpo.beta: [0.05, 0.2, 0.8]
 //! arms:                              # … and named arms beside them
 //!   hinge: {dpo.loss: hinge}
+//! baselines: [COPY, REAL_STUDENT]    # … and what is played without a model, beside them
 //! ```
 
 use crate::config::Run;
 use crate::error::{Error, Result};
+use crate::evaluate::baselines;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,9 @@ pub struct Matrix {
     /// Named arms: fields and their values.
     #[serde(default)]
     pub arms: Map<String, Value>,
+    /// Baselines of `novice evaluate`, by their names in its table; each is an arm that trains nothing.
+    #[serde(default)]
+    pub baselines: Vec<String>,
 }
 
 /// A named set of changes to the base.
@@ -47,6 +52,15 @@ pub struct Arm {
     pub name: String,
     /// Fields and values.
     pub changes: Vec<(String, Value)>,
+    /// The baseline that it is, when it is not a model.
+    pub baseline: Option<String>,
+}
+
+impl Arm {
+    /// The policy of the arm, as the evaluation of its last stage calls it: there every model is one to begin with.
+    pub fn policy(&self) -> &str {
+        self.baseline.as_deref().unwrap_or("BASE")
+    }
 }
 
 impl Matrix {
@@ -70,6 +84,10 @@ impl Matrix {
         if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
             return Err(wrong(format!("two arms are called `{twice}`")));
         }
+        if let Some(unknown) = matrix.baselines.iter().find(|name| !baselines().contains(name)) {
+            let known = baselines().join("`, `");
+            return Err(wrong(format!("baselines: there is none called `{unknown}`; there are `{known}`")));
+        }
         if let Some(reference) = matrix.reference.as_deref().filter(|r| !names.contains(r)) {
             let known = names.join("`, `");
             return Err(wrong(format!("reference: there is no arm `{reference}`; the arms are `{known}`")));
@@ -77,7 +95,7 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// The arms: all combinations of the axes, the last axis fastest, then the named ones.
+    /// The arms: all combinations of the axes, the last axis fastest, then the named ones, then the baselines.
     ///
     /// # Errors
     /// In words, when an axis is not a list, an arm not a mapping, or there are no arms.
@@ -92,18 +110,24 @@ impl Matrix {
             };
             grid = grid.iter().flat_map(|changes| values.iter().map(move |value| longer(changes, value))).collect();
         }
-        let mut arms: Vec<Arm> = grid.into_iter().map(|changes| Arm { name: named(&changes), changes }).collect();
+        let mut arms: Vec<Arm> =
+            grid.into_iter().map(|changes| Arm { name: named(&changes), changes, baseline: None }).collect();
         for (name, changes) in &self.arms {
             let fields = match changes {
                 Value::Object(fields) => fields.clone(),
                 Value::Null => Map::new(),
                 _ => return Err(format!("arms.{name}: fields and values are expected, such as {{dpo.beta: 0.1}}")),
             };
-            arms.push(Arm { name: name.clone(), changes: fields.into_iter().collect() });
+            arms.push(Arm { name: name.clone(), changes: fields.into_iter().collect(), baseline: None });
         }
         if arms.is_empty() {
             return Err("there are no arms: give `axes`, such as {dpo.beta: [0.1, 0.5]}, or `arms`".into());
         }
+        arms.extend(self.baselines.iter().map(|name| Arm {
+            name: name.clone(),
+            changes: vec![("stages".into(), json!([])), ("evaluate.baselines".into(), json!(true))],
+            baseline: Some(name.clone()),
+        }));
         Ok(arms)
     }
 
@@ -154,14 +178,15 @@ mod tests {
     #[test]
     fn a_grid_and_named_arms() {
         let matrix = load(
-            "base: b.yaml\nseeds: [1, 2]\naxes:\n  dpo.beta: [0.1, 1]\n  dialogue.feedback: [none, full]\narms:\n  plain: {}\n  two: {sft.epochs: 2}\n",
+            "base: b.yaml\nseeds: [1, 2]\naxes:\n  dpo.beta: [0.1, 1]\n  dialogue.feedback: [none, full]\narms:\n  plain: {}\n  two: {sft.epochs: 2}\nbaselines: [COPY]\n",
         )
         .unwrap();
         let arms = matrix.expand().unwrap();
         let names: Vec<&str> = arms.iter().map(|a| a.name.as_str()).collect();
         let grid = ["beta=0.1 feedback=none", "beta=0.1 feedback=full", "beta=1 feedback=none", "beta=1 feedback=full"];
-        assert_eq!(names, [&grid[..], &["plain", "two"]].concat());
+        assert_eq!(names, [&grid[..], &["plain", "two", "COPY"]].concat());
         assert_eq!(arms[5].changes, [("sft.epochs".to_string(), Value::from(2))]);
+        assert_eq!(arms[6].baseline.as_deref(), Some("COPY"));
         assert_eq!(matrix.reference(&arms), grid[0]);
     }
 
@@ -173,6 +198,7 @@ mod tests {
         assert!(message("base: b\nseeds: [1]").contains("there are no arms"));
         assert!(message("base: b\nseeds: [1]\naxes: {dpo.beta: 3}").contains("axes.dpo.beta: a list"));
         assert!(message("base: b\nseeds: [1]\nreference: c\narms: {a: {}}").contains("the arms are `a`"));
+        assert!(message("base: b\nseeds: [1]\narms: {a: {}}\nbaselines: [Copy]").contains("there are `ORACLE`"));
         assert!(message("base: b\nseeds: [1]\nsets: {}\narms: {a: {}}").contains("sets"));
     }
 }

@@ -57,7 +57,7 @@ impl Outcome {
             let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
             let mut all: BTreeMap<String, Counted> =
                 serde_json::from_slice(&bytes).map_err(|e| Error::Failed(format!("{}: {e}", path.display())))?;
-            let of_model = all.remove("BASE").unwrap_or_default();
+            let of_arm = all.remove(run.arm.policy()).unwrap_or_default();
             let mut settings = vec![("arm".to_string(), Value::from(name.as_str()))];
             settings.extend(run.arm.changes.iter().cloned());
             settings.push(("seed".into(), Value::from(run.seed)));
@@ -65,10 +65,10 @@ impl Outcome {
                 folder: format!("arm-{:02}/seed-{}", lines_so_far(&plan.runs, name), run.seed),
                 group: format!("{name} seed {}", run.seed),
                 settings,
-                numbers: numbers(&of_model),
+                numbers: numbers(&of_arm),
             });
             line.seeds.push(run.seed);
-            seeds.insert(run.seed, of_model);
+            seeds.insert(run.seed, of_arm);
         }
         let results = results_of_arms(&counted, &plan.run.evaluate, &plan.reference, plan.run.seed);
         Ok(Outcome { arms: lines, results, sessions })

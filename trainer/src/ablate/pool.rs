@@ -113,7 +113,7 @@ fn work(plan: &Plan, unit: &Unit, threads: usize) -> Result<()> {
     let program = std::env::current_exe().map_err(Error::io("find", "novice"))?;
     let mut command = Command::new(&program);
     match unit.work {
-        Work::Evaluate => command.arg("evaluate").arg(&config).args(["--only", "BASE", "--tallies"]),
+        Work::Evaluate => command.arg("evaluate").arg(&config).args(["--only", &unit.policy, "--tallies"]),
         _ if there => command.arg("train").arg(&config).arg("--resume"),
         _ => command.arg("train").arg(&config),
     };

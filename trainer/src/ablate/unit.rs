@@ -47,6 +47,8 @@ pub struct Unit {
     pub seed: u64,
     /// Its configuration: a run of its own.
     pub run: Run,
+    /// The policy that an evaluation rolls out, by its name in the evaluation's table; empty for what trains.
+    pub policy: String,
     /// The unit that must be there before.
     pub after: Option<String>,
     /// The arms that need it.
@@ -133,7 +135,8 @@ impl Plan {
                 unit.evaluate.reference = None;
             }
             let after = before.as_ref().map(|(id, _)| id.clone());
-            let id = identity(work, &unit, after.as_deref(), &data)?;
+            let policy = if work == Work::Evaluate { arm.policy().to_string() } else { String::new() };
+            let id = identity(work, &unit, &policy, after.as_deref(), &data)?;
             unit.name = id.clone();
             let made = if work == Work::Begin { "base" } else { work.as_str() };
             before = Some((id.clone(), unit.output.join(&id).join("models").join(made)));
@@ -141,7 +144,8 @@ impl Plan {
                 Some(shared) if shared.arms.contains(&arm.name) => {}
                 Some(shared) => shared.arms.push(arm.name.clone()),
                 None => {
-                    self.units.push(Unit { id, work, seed: run.seed, run: unit, after, arms: vec![arm.name.clone()] });
+                    let (seed, arms) = (run.seed, vec![arm.name.clone()]);
+                    self.units.push(Unit { id, work, seed, run: unit, policy, after, arms });
                 }
             }
         }
@@ -170,7 +174,7 @@ impl Plan {
 }
 
 /// The hash of all that determines a unit, as 16 hexadecimal digits.
-fn identity(work: Work, run: &Run, after: Option<&str>, data: &Value) -> Result<String> {
+fn identity(work: Work, run: &Run, policy: &str, after: Option<&str>, data: &Value) -> Result<String> {
     let mut config =
         serde_json::to_value(run).map_err(|e| Error::Failed(format!("cannot write the configuration down: {e}")))?;
     if let Some(fields) = config.as_object_mut() {
@@ -190,11 +194,11 @@ fn identity(work: Work, run: &Run, after: Option<&str>, data: &Value) -> Result<
     without("sandbox", &["threads", "keep_reports"]);
     // Where the files lie is nothing to what they hold, which is hashed.
     without("data", &["course", "traces"]);
-    without("evaluate", &["resamples", "confidence", "reference", "baselines"]);
+    without("evaluate", &["resamples", "confidence", "reference", "baselines", "remote"]);
     if after.is_some() {
         without("model", &["path", "adapter", "init"]);
     }
-    let all = json!([env!("CARGO_PKG_VERSION"), work.as_str(), after, data, config]).to_string();
+    let all = json!([env!("CARGO_PKG_VERSION"), work.as_str(), policy, after, data, config]).to_string();
     Ok(blake3::hash(all.as_bytes()).to_hex().chars().take(16).collect())
 }
 

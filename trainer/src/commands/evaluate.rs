@@ -1,11 +1,13 @@
-//! `novice evaluate`: every model of a run and the baselines, beside held-out students.
+//! `novice evaluate`: every model of a run, the baselines and remote models, beside held-out students.
 
 use super::train::models;
+use crate::checkpoint::{Existing, RunDir, RunFacts, Versions};
 use crate::config::{Run, WeightedReward};
 use crate::error::Error;
-use crate::evaluate::{Counted, Policy, Record, Results, Script, Stage, half, points, roll_out, tallies};
+use crate::evaluate::{Counted, Policy, REAL_STUDENT, Record, Results, Script, Stage, half, points, roll_out, tallies};
 use crate::files::write_atomic;
 use crate::monitor::Counter;
+use crate::remote::Remote;
 use crate::rollout::{RolloutLine, StudentLine, score};
 use crate::traces::Trajectory;
 use crate::workshop::{Workshop, model_folder};
@@ -23,7 +25,7 @@ pub(super) struct Evaluate {
     /// Change a field, such as `evaluate.max_trajectories=20`; may be given many times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Roll out this policy only, such as `SFT`; may be given many times.
+    /// Roll out this policy only, such as `SFT` or the name of a remote model; may be given many times.
     #[arg(long, value_name = "POLICY")]
     only: Vec<String>,
     /// Also write what was counted of each student (`tallies.json`), which `novice ablate` pools over seeds.
@@ -46,11 +48,30 @@ impl Evaluate {
         super::use_threads(&run);
         let folder = run.folder();
         let models = models(&run);
-        if models.is_empty() {
-            let advice = format!("{}: there is no trained model here; run `novice train` first", folder.display());
+        let remotes = &run.evaluate.remote;
+        let remotes_alone = run.stages.is_empty() && !remotes.is_empty();
+        if models.is_empty() && !remotes_alone {
+            let advice = format!(
+                "{}: there is no trained model here; run `novice train` first, or say `stages: []` to evaluate the models \
+                 of `evaluate.remote` alone",
+                folder.display()
+            );
             return Err(Error::Usage(advice).into());
         }
+        let known: Vec<&str> =
+            models.iter().map(|(label, _)| label.as_str()).chain(remotes.iter().map(|r| r.name.as_str())).collect();
+        if let Some(taken) =
+            remotes.iter().find(|r| Script::ALL.iter().any(|s| s.as_str().eq_ignore_ascii_case(&r.name)))
+        {
+            let message = format!("evaluate.remote: `{}` is a baseline's name; choose another", taken.name);
+            return Err(Error::Usage(message).into());
+        }
         let workshop = Workshop::open(&run, Some(&model_folder(&folder, "tokenizer").join("tokenizer.json")))?;
+        if remotes_alone && !folder.exists() {
+            let (yaml, versions) = (run.to_yaml()?, Versions::current(Some(workshop.guest.clone())));
+            let facts = RunFacts { config_yaml: &yaml, seed: run.seed, versions: &versions };
+            RunDir::open(&run.output, &run.name, Existing::Refuse, &facts)?;
+        }
         let points = points(&run, &workshop.dataset.held_out);
         if points.is_empty() {
             return Err(Error::Failed("no held-out trajectory has two submissions; see `novice traces`".into()).into());
@@ -73,17 +94,26 @@ impl Evaluate {
         };
         if run.evaluate.baselines {
             for script in Script::BASELINES {
-                evaluate(script.as_str().to_uppercase(), Policy::Script(script, &train))?;
+                evaluate(script.label(), Policy::Script(script, &train))?;
             }
-            evaluate("REAL_STUDENT".into(), Policy::Real([&halves[0], &halves[1]]))?;
+            evaluate(REAL_STUDENT.into(), Policy::Real([&halves[0], &halves[1]]))?;
         } else {
-            evaluate("COPY".into(), Policy::Script(Script::Copy, &train))?;
+            evaluate(Script::Copy.label(), Policy::Script(Script::Copy, &train))?;
         }
         for (label, path) in models.iter().filter(|(label, _)| self.only.is_empty() || self.only.contains(label)) {
             evaluate(label.clone(), Policy::Model(&workshop.load_model(path)?))?;
         }
+        let out = folder.join("evaluation");
+        for settings in remotes.iter().filter(|r| self.only.is_empty() || self.only.contains(&r.name)) {
+            let remote = Remote::open(settings, &run, &out.join("remote"))?;
+            let evaluated = evaluate(settings.name.clone(), Policy::Remote(&remote));
+            let usage = remote.usage();
+            eprintln!("{}", usage.render());
+            let path = out.join("remote").join(format!("{}.usage.json", settings.name));
+            write_atomic(path, &serde_json::to_vec_pretty(&usage)?)?;
+            evaluated?;
+        }
         if policies.is_empty() {
-            let known: Vec<&str> = models.iter().map(|(label, _)| label.as_str()).collect();
             let message = format!("--only: no such policy; the models here are {}", known.join(", "));
             return Err(Error::Usage(message).into());
         }
@@ -108,7 +138,6 @@ impl Evaluate {
             serde_json::to_writer(&mut students, &StudentLine::new(point.trajectory))?;
             students.push(b'\n');
         }
-        let out = folder.join("evaluation");
         std::fs::create_dir_all(&out).map_err(Error::io("create", &out))?;
         write_atomic(out.join("table.md"), results.markdown().as_bytes())?;
         write_atomic(out.join("table.csv"), results.csv().as_bytes())?;

@@ -12,6 +12,7 @@ mod located;
 mod lora;
 mod model;
 mod optimiser;
+mod remote;
 mod run;
 mod sampling;
 mod synthetic;
@@ -27,6 +28,7 @@ pub use run::{EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings
 pub use lora::LoraConfig;
 pub(crate) use lora::PROJECTIONS;
 pub use optimiser::{OptimiserSettings, Schedule};
+pub use remote::RemoteSettings;
 pub use sampling::Sampling;
 pub use synthetic::SyntheticSettings;
 

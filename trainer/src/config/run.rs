@@ -1,6 +1,6 @@
 //! Settings of the stage SFT, of evaluation, of the sandbox and of what is written while a run goes on.
 
-use super::{OptimiserSettings, Sampling};
+use super::{Feedback, OptimiserSettings, RemoteSettings, Sampling};
 use novice_rewards::metrics::statistics::Protocol;
 use novice_sandbox::Deviation;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,12 @@ pub struct EvaluateSettings {
     pub max_new_tokens: usize,
     /// How tokens are drawn; temperature 0 is greedy, as published.
     pub sampling: Sampling,
+    /// What the grader's answers to a policy's own submissions say; as in `dialogue.feedback` when absent. What the student
+    /// was told before the start is told as in `dialogue.feedback` in any case. As published it is `full`, also for a model
+    /// that was trained without feedback and whose prompts hold none.
+    pub feedback: Option<Feedback>,
+    /// Prompted models behind an HTTP API, beside the run's own.
+    pub remote: Vec<RemoteSettings>,
     /// Which tables are made.
     pub protocol: ProtocolChoice,
     /// Roll out the baselines beside the models: real students, copies, the solution at once, …
@@ -120,6 +126,8 @@ impl Default for EvaluateSettings {
             starts_per_trajectory: 0,
             max_new_tokens: 256,
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
+            feedback: None,
+            remote: Vec::new(),
             protocol: ProtocolChoice::Both,
             baselines: true,
             reference: None,

@@ -130,6 +130,18 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     }
     checked("dapo.sampling", run.dapo.sampling.check(), &mut found);
     checked("evaluate.sampling", run.evaluate.sampling.check(), &mut found);
+    for (i, remote) in run.evaluate.remote.iter().enumerate() {
+        let section = format!("evaluate.remote[{i}]");
+        found.extend(remote.problems().into_iter().map(|(key, message)| problem(&section, key, message)));
+        if let Some(sampling) = &remote.sampling {
+            checked(&format!("{section}.sampling"), sampling.check(), &mut found);
+        }
+        let earlier = run.evaluate.remote.iter().take(i).map(|other| other.name.as_str());
+        let own = ["base", "sft", "dpo", "dapo", "real_student"].into_iter();
+        if earlier.chain(own).any(|other| other.eq_ignore_ascii_case(&remote.name)) {
+            found.push(problem(&section, "name", "another policy has this name"));
+        }
+    }
     if run.model.adapter.is_some() && run.model.lora.is_some() {
         found.push(problem(
             "model",

@@ -41,12 +41,13 @@ impl Dialogue {
     /// A dialogue with these settings. An empty system prompt leaves the turn out.
     pub fn new(settings: &DialogueSettings) -> Self {
         let system = settings.system_prompt.clone().unwrap_or_else(|| default_system_prompt(settings.feedback));
-        let feedback = match settings.feedback {
-            Feedback::None => FeedbackLevel::None,
-            Feedback::Summary => FeedbackLevel::Summary,
-            Feedback::Full => FeedbackLevel::Full,
-        };
-        Dialogue { system: Some(system).filter(|s| !s.trim().is_empty()), feedback, give_up: settings.give_up }
+        let (feedback, give_up) = (level(settings.feedback), settings.give_up);
+        Dialogue { system: Some(system).filter(|s| !s.trim().is_empty()), feedback, give_up }
+    }
+
+    /// The same dialogue, with the grader's answers at another level; what is promised stays.
+    pub fn answering(&self, feedback: Feedback) -> Self {
+        Dialogue { feedback: level(feedback), ..self.clone() }
     }
 
     /// What comes before the first submission: the system prompt and the problem with its given code and skeleton.
@@ -88,6 +89,15 @@ impl Dialogue {
             turns.push(Turn { role: Role::Assistant, text: String::new(), step: Some(trajectory.steps.len()) });
         }
         Conversation { student: trajectory.student.clone(), problem: trajectory.problem.clone(), turns }
+    }
+}
+
+/// The level as the sandbox names it.
+fn level(feedback: Feedback) -> FeedbackLevel {
+    match feedback {
+        Feedback::None => FeedbackLevel::None,
+        Feedback::Summary => FeedbackLevel::Summary,
+        Feedback::Full => FeedbackLevel::Full,
     }
 }
 

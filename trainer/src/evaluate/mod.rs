@@ -6,7 +6,7 @@
 //!
 //! | room | job |
 //! |---|---|
-//! | `policy` | a model, or a script, from every start |
+//! | `policy` | a model, a script or a remote model, from every start |
 //! | `scripted` | baselines and exploits without a model |
 //! | `results` | tallies to numbers: intervals, differences to a reference, corrected p-values |
 //! | `shape` | tallies to what charts show by step, and by kind of edit |
@@ -24,7 +24,7 @@ mod table;
 
 pub use arms::{Counted, pooled, results_of_arms};
 pub use audit::{AuditLine, Played, RewardAudit, audit};
-pub use policy::{Policy, half};
+pub use policy::{Policy, REAL_STUDENT, baselines, half};
 pub use results::{Line, Results};
 pub use scripted::{Script, Stage};
 pub use shape::{EditShape, Shape, Share, StepShape};
@@ -93,7 +93,7 @@ pub fn points<'a>(run: &Run, held_out: &'a [HeldOut]) -> Vec<Point<'a>> {
 /// Rolls a policy out from every point.
 ///
 /// # Errors
-/// When the model or the sandbox fails.
+/// When the model, the sandbox or a server fails.
 pub fn roll_out<'a>(
     workshop: &Workshop,
     policy: &Policy,
@@ -101,8 +101,8 @@ pub fn roll_out<'a>(
     progress: &dyn Fn(usize),
 ) -> Result<Vec<Record<'a>>> {
     let (mut records, mut done) = (Vec::with_capacity(points.len()), 0);
-    for batch in points.chunks(policy::BATCH) {
-        let rollouts = policy.run(workshop, batch)?;
+    for batch in points.chunks(policy.batch()) {
+        let rollouts = policy.run(workshop, batch, &|more| progress(done + more))?;
         let played = batch.iter().zip(rollouts);
         records.extend(played.filter_map(|(&point, rollout)| Some(Record { point, rollout: rollout? })));
         done += batch.len();

@@ -1,4 +1,4 @@
-//! What can be rolled out: a model, a script, a real student beside another.
+//! What can be rolled out: a model, a script, a real student beside another, a prompted model behind an HTTP API.
 
 use super::Point;
 use super::scripted::{Script, Stage};
@@ -6,15 +6,24 @@ use crate::error::Result;
 use crate::generate::RngKey;
 use crate::model::Model;
 use crate::random;
+use crate::remote::{Beginning, Remote};
 use crate::rollout::{End, Rollout};
 use crate::traces::Trajectory;
 use crate::workshop::Workshop;
 
-/// Starts rolled out together.
-pub(super) const BATCH: usize = 64;
+/// Starts of a model rolled out together.
+const BATCH: usize = 64;
 
 /// Names evaluation in the random numbers.
 const STREAM: u32 = 4;
+
+/// What [`Policy::Real`] is called in tables.
+pub const REAL_STUDENT: &str = "REAL_STUDENT";
+
+/// The names of all policies that need no model, in the order of tables.
+pub fn baselines() -> Vec<String> {
+    Script::BASELINES.into_iter().map(Script::label).chain([REAL_STUDENT.to_string()]).collect()
+}
 
 /// Something that makes submissions.
 pub enum Policy<'a> {
@@ -25,6 +34,8 @@ pub enum Policy<'a> {
     /// A real student beside another: the held-out students are divided in two halves, and each point is played by the nearest
     /// student of the other half. What no model need do better than.
     Real([&'a Stage<'a>; 2]),
+    /// A prompted model elsewhere.
+    Remote(&'a Remote),
 }
 
 /// Which half of the held-out students one belongs to.
@@ -33,10 +44,25 @@ pub fn half(seed: u64, student: &str) -> usize {
 }
 
 impl Policy<'_> {
+    /// Points that are rolled out together.
+    pub(super) fn batch(&self) -> usize {
+        if matches!(self, Policy::Remote(_)) { usize::MAX } else { BATCH }
+    }
+
     /// One rollout from each point. From a point that a script cannot play, an empty one: uncovered, the grade kept. A real student
-    /// leaves such a point out.
-    pub(super) fn run(&self, workshop: &Workshop, points: &[Point]) -> Result<Vec<Option<Rollout>>> {
+    /// leaves such a point out. `progress` is told how many are done where that is known before the end.
+    pub(super) fn run(
+        &self,
+        workshop: &Workshop,
+        points: &[Point],
+        progress: &dyn Fn(usize),
+    ) -> Result<Vec<Option<Rollout>>> {
         match self {
+            Policy::Remote(remote) => {
+                let beginnings = points.iter().map(|p| Beginning { trajectory: p.trajectory, position: p.position });
+                let beginnings: Vec<Beginning> = beginnings.collect();
+                Ok(remote.run(workshop, &beginnings, progress)?.into_iter().map(Some).collect())
+            }
             Policy::Model(model) => Ok(run_model(workshop, model, points)?.into_iter().map(Some).collect()),
             Policy::Script(script, stage) => {
                 let played = stage.play(*script, points, 0).into_iter();
@@ -55,8 +81,7 @@ impl Policy<'_> {
 
 fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec<Rollout>> {
     let run = &workshop.run;
-    let settings = &run.evaluate;
-    let classroom = workshop.classroom(model, settings.horizon, settings.max_new_tokens, settings.sampling);
+    let classroom = workshop.evaluation(model);
     let mut starts = Vec::with_capacity(points.len());
     let mut places = Vec::with_capacity(points.len());
     for (i, point) in points.iter().enumerate() {

@@ -82,7 +82,12 @@ impl Script {
         Script::AlwaysZero,
     ];
 
-    /// The name in tables.
+    /// The name as a policy of an evaluation.
+    pub fn label(self) -> String {
+        self.as_str().to_uppercase()
+    }
+
+    /// The name in lines of an audit.
     pub fn as_str(self) -> &'static str {
         match self {
             Script::Oracle => "oracle",

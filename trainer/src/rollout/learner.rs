@@ -1,7 +1,7 @@
 //! One simulated learner: a small state machine, and what it leaves behind.
 
-use super::{Classroom, Start};
-use crate::dialogue::{Unclosed, extract_program};
+use super::{Classroom, Limits, Start};
+use crate::dialogue::{Dialogue, Unclosed, extract_program};
 use crate::error::Result;
 use crate::generate::{Drawn, RngKey, SlotId};
 use crate::tokens::answer;
@@ -75,6 +75,31 @@ impl Rollout {
             _ => &self.turns,
         }
     }
+
+    /// Why the rollout ends with `turn` as its next; `None` when it goes on.
+    pub(crate) fn end_with(&self, turn: &Turn, dialogue: &Dialogue, limits: &Limits) -> Option<End> {
+        let solved = turn.report.as_ref().is_some_and(|r| r.grade >= SOLVED);
+        match (turn.stopped, &turn.program) {
+            (false, _) => Some(End::OutOfTokens),
+            (true, None) if dialogue.is_given_up(&turn.text) => Some(End::GaveUp),
+            (true, None) => Some(End::Malformed),
+            (true, Some(_)) if solved => Some(End::Solved),
+            (true, Some(program)) if self.repeats(program, limits.max_repeats) => Some(End::Repeated),
+            _ if self.turns.len() + 1 == limits.turns => Some(End::OutOfTurns),
+            _ => None,
+        }
+    }
+
+    /// Whether `program` and the `most` submissions before it are all the same program.
+    fn repeats(&self, program: &str, most: usize) -> bool {
+        let same = |turn: &Turn| turn.program.as_deref().is_some_and(|p| normal_form(p) == normal_form(program));
+        most > 0 && self.turns.iter().rev().take_while(|turn| same(turn)).take(most).count() == most
+    }
+}
+
+/// The program of a turn, if the turn came to an end of its own.
+pub(crate) fn submitted(text: &str, complete: bool) -> Option<&str> {
+    extract_program(text, Unclosed::Refuse).filter(|_| complete)
 }
 
 /// A turn that was drawn and, when it holds a program, is being graded.
@@ -97,7 +122,7 @@ pub(super) struct Graded {
 impl Submitted {
     /// `grade` is given the program of a turn that came to its end.
     pub fn new(drawn: Drawn, text: String, grade: impl FnOnce(String) -> Ticket) -> Self {
-        let program = extract_program(&text, Unclosed::Refuse).filter(|_| drawn.complete()).map(String::from);
+        let program = submitted(&text, drawn.complete()).map(String::from);
         let ticket = program.clone().map(grade);
         Submitted { drawn, text, program, ticket, since: Instant::now() }
     }
@@ -135,43 +160,32 @@ impl Learner {
         let Graded { drawn, text, program, report } = graded;
         let (limits, turn) = (&room.limits, self.rollout.turns.len());
         let feedback = report.as_ref().map(|r| room.dialogue.feedback(turn, r));
-        let solved = report.as_ref().is_some_and(|r| r.grade >= SOLVED);
         let left = limits.max_tokens.saturating_sub(self.tokens + drawn.tokens.len());
-        let mut end = match (drawn.complete(), &program) {
-            (false, _) => Some(End::OutOfTokens),
-            (true, None) if room.dialogue.is_given_up(&text) => Some(End::GaveUp),
-            (true, None) => Some(End::Malformed),
-            (true, Some(_)) if solved => Some(End::Solved),
-            (true, Some(program)) if self.repeats(program, limits.max_repeats) => Some(End::Repeated),
-            _ if turn + 1 == limits.turns => Some(End::OutOfTurns),
-            _ => None,
-        };
-        let mut reply = Vec::new();
-        if let (None, Some(feedback)) = (end, &feedback) {
-            reply = answer(room.renderer, drawn.stopped, feedback)?;
-            reply.extend(room.renderer.assistant_header());
-            if reply.len() + 1 >= left {
-                (reply, end) = (Vec::new(), Some(End::OutOfTokens));
-            }
-        }
-        self.tokens += drawn.tokens.len() + reply.len();
-        self.rollout.turns.push(Turn {
+        let stopped_by_token = drawn.stopped;
+        let mut turn = Turn {
             stopped: drawn.complete(),
             tokens: drawn.tokens,
             log_probs: drawn.log_probs,
             text,
             program,
             report,
-            feedback: feedback.map(|f| f.text).unwrap_or_default(),
-            reply: reply.clone(),
-        });
+            feedback: feedback.as_ref().map(|f| f.text.clone()).unwrap_or_default(),
+            reply: Vec::new(),
+        };
+        let mut end = self.rollout.end_with(&turn, room.dialogue, limits);
+        if let (None, Some(feedback)) = (end, &feedback) {
+            let mut reply = answer(room.renderer, stopped_by_token, feedback)?;
+            reply.extend(room.renderer.assistant_header());
+            if reply.len() + 1 >= left {
+                end = Some(End::OutOfTokens);
+            } else {
+                turn.reply = reply;
+            }
+        }
+        let reply = end.is_none().then(|| turn.reply.clone());
+        self.tokens += turn.tokens.len() + turn.reply.len();
+        self.rollout.turns.push(turn);
         self.rollout.end = end;
-        Ok(end.is_none().then_some(reply))
-    }
-
-    /// Whether `program` and the `most` submissions before it are all the same program.
-    fn repeats(&self, program: &str, most: usize) -> bool {
-        let same = |turn: &Turn| turn.program.as_deref().is_some_and(|p| normal_form(p) == normal_form(program));
-        most > 0 && self.rollout.turns.iter().rev().take_while(|turn| same(turn)).take(most).count() == most
+        Ok(reply)
     }
 }

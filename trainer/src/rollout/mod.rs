@@ -11,6 +11,7 @@ mod prefill;
 mod score;
 
 pub use classroom::{Classroom, Rolled, Spent};
+pub(crate) use learner::submitted;
 pub use learner::{End, Rollout, Turn};
 pub use line::{RolloutLine, SavedRollout, StudentLine, read_rollouts};
 pub use score::{Beside, Scored, score, worth};

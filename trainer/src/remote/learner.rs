@@ -1,0 +1,71 @@
+//! The learner's loop over a remote model: ask, grade in the sandbox, append the answer and the feedback, ask again.
+
+use super::Beginning;
+use super::ask::Asker;
+use super::request::Identity;
+use crate::dialogue::Role;
+use crate::error::{Error, Result};
+use crate::rollout::{End, Rollout, Turn, submitted};
+use crate::tokens::answer;
+use crate::workshop::Workshop;
+
+/// One rollout. A beginning that does not fit into `dialogue.max_tokens` gives an empty one, as for a model of the run.
+///
+/// # Errors
+/// As [`Asker::ask`]; the tokenizer's.
+pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'_>) -> Result<Rollout> {
+    let Workshop { renderer, evaluated: dialogue, pool, .. } = workshop;
+    let limits = workshop.rollout_limits(workshop.run.evaluate.horizon, workshop.run.evaluate.max_new_tokens);
+    let problem = workshop.problem(&begin.trajectory.problem)?;
+    let Some((before, mut tokens)) = workshop.said(begin.trajectory, begin.position)? else {
+        return Ok(Rollout { end: Some(End::OutOfTokens), ..Rollout::default() });
+    };
+    let mut messages: Vec<(Role, String)> = before.into_iter().map(|turn| (turn.role, turn.text)).collect();
+    let mut rollout = Rollout::default();
+    while rollout.end.is_none() {
+        let identity = Identity {
+            student: begin.trajectory.student.clone(),
+            problem: begin.trajectory.problem.clone(),
+            start: begin.position,
+            sample: 0,
+            turn: rollout.turns.len(),
+        };
+        let said = asker.ask(&messages, identity).await?;
+        let stopped = said.complete();
+        let program = submitted(&said.text, stopped).map(String::from);
+        let report = match &program {
+            Some(program) => {
+                let ticket = pool.submit(problem.clone(), program.clone());
+                let graded = tokio::task::spawn_blocking(|| ticket.wait()).await;
+                Some(graded.map_err(|e| Error::Failed(format!("a grading was lost: {e}")))?)
+            }
+            None => None,
+        };
+        let feedback = report.as_ref().map(|report| dialogue.feedback(rollout.turns.len(), report));
+        let mut turn = Turn {
+            tokens: renderer.tokenizer().encode(&said.text)?,
+            log_probs: Vec::new(),
+            stopped,
+            text: said.text,
+            program,
+            report,
+            feedback: feedback.as_ref().map(|f| f.text.clone()).unwrap_or_default(),
+            reply: Vec::new(),
+        };
+        rollout.end = rollout.end_with(&turn, dialogue, &limits);
+        if let (None, Some(feedback)) = (rollout.end, feedback) {
+            let mut reply = answer(renderer, true, &feedback)?;
+            reply.extend(renderer.assistant_header());
+            // What a model of the run would have no room for is not asked of this one either.
+            tokens += turn.tokens.len() + reply.len();
+            if tokens + 1 >= limits.max_tokens {
+                rollout.end = Some(End::OutOfTokens);
+            } else {
+                turn.reply = reply;
+                messages.extend([(Role::Assistant, turn.text.clone()), (Role::User, feedback.text)]);
+            }
+        }
+        rollout.turns.push(turn);
+    }
+    Ok(rollout)
+}
