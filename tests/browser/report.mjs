@@ -28,6 +28,7 @@ try {
 
   assert.ok((await page.locator("#tables td").count()) > 10, "tables have cells");
   assert.ok((await page.locator("#charts svg polyline").count()) > 4, "charts have lines");
+  assert.ok((await page.locator("#charts svg rect.share").count()) > 4, "kinds of edits have bars");
   assert.ok((await page.locator("#training svg").count()) > 3, "training has charts");
   const bad = await page.evaluate(() => [...document.querySelectorAll("svg *")].filter((e) => [...e.attributes].some((a) => /NaN|inf/.test(a.value) && a.name !== "aria-label")).length);
   assert.equal(bad, 0, "no coordinate is not a number");

@@ -71,7 +71,7 @@ pub fn results_of_arms(
             correct(lines.get_mut(first..).unwrap_or_default(), protocol);
         }
     }
-    Results { reference: other.map(|_| reference.to_string()), resamples, confidence, lines }
+    Results { reference: other.map(|_| reference.to_string()), resamples, confidence, lines, shapes: Vec::new() }
 }
 
 /// Whether both hold the same students with as many rollouts each: else the pairs would not be pairs.

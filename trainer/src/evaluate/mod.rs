@@ -9,6 +9,7 @@
 //! | `policy` | a model, a script or a remote model, from every start |
 //! | `scripted` | baselines and exploits without a model |
 //! | `results` | tallies to numbers: intervals, differences to a reference, corrected p-values |
+//! | `shape` | tallies to what charts show by step, and by kind of edit |
 //! | `arms` | tallies of several seeds of an arm, pooled and compared |
 //! | `table` | numbers to Markdown, CSV, LaTeX |
 //! | `audit` | scripts through a reward |
@@ -18,6 +19,7 @@ mod audit;
 mod policy;
 mod results;
 mod scripted;
+mod shape;
 mod table;
 
 pub use arms::{Counted, pooled, results_of_arms};
@@ -25,6 +27,7 @@ pub use audit::{AuditLine, Played, RewardAudit, audit};
 pub use policy::{Policy, REAL_STUDENT, baselines, half};
 pub use results::{Line, Results};
 pub use scripted::{Script, Stage};
+pub use shape::{EditShape, Shape, Share, StepShape};
 
 use crate::config::Run;
 use crate::error::Result;

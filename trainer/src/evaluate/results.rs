@@ -3,6 +3,7 @@
 //! Intervals and tests resample students (`novice_rewards::metrics::interval`). p-values are corrected by Holm's method over all comparisons of a
 //! split and protocol. The measures of diversity belong to a set of programs and have no interval.
 
+use super::shape::Shape;
 use super::{Record, tallies};
 use crate::config::EvaluateSettings;
 use novice_rewards::metrics::diversity::{self, Memory};
@@ -56,6 +57,8 @@ pub struct Results {
     pub confidence: f64,
     /// By split, policy, statistic.
     pub lines: Vec<Line>,
+    /// What charts show of each policy, all parts of the split together; nothing for the arms of an ablation.
+    pub shapes: Vec<Shape>,
 }
 
 /// `corrected` or `published`.
@@ -81,6 +84,7 @@ impl Results {
         let statistics: Vec<Statistic> =
             STATISTICS.iter().copied().filter(|s| settings.protocol.shows(s.protocol)).collect();
         let mut lines = Vec::new();
+        let mut whole: BTreeMap<&str, BTreeMap<&str, Tally>> = BTreeMap::new();
         for cell in cells {
             let counted: Vec<(&str, BTreeMap<&str, Tally>, &[Record])> = policies
                 .iter()
@@ -88,6 +92,12 @@ impl Results {
                     (policy.as_str(), tallies(records, cell, settings.horizon, memory), records.as_slice())
                 })
                 .collect();
+            for (policy, students, _) in &counted {
+                let sums = whole.entry(policy).or_default();
+                for (student, tally) in students {
+                    sums.entry(student).or_insert_with(|| Tally::new(tally.turns())).add(tally, 1.0);
+                }
+            }
             let reference = counted.iter().find(|(policy, ..)| reference == Some(*policy));
             let reference: Option<(&str, Vec<Tally>)> =
                 reference.map(|(policy, students, _)| (*policy, students.values().cloned().collect()));
@@ -121,7 +131,13 @@ impl Results {
                 correct(lines.get_mut(first..).unwrap_or_default(), protocol);
             }
         }
-        Results { reference: reference.map(String::from), resamples, confidence, lines }
+        // In the policies' own order.
+        let shape = |(policy, _): &(String, Vec<Record>)| {
+            let students = whole.get(policy.as_str())?;
+            Some(Shape::of(policy, &students.values().collect::<Vec<_>>()))
+        };
+        let shapes = policies.iter().filter_map(shape).collect();
+        Results { reference: reference.map(String::from), resamples, confidence, lines, shapes }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The page: sections for tables, charts, configuration and rollouts, with style, script and data inside.
 
+use super::bars::draw_bars;
 use super::embed::{data_address, script_json};
-use super::plot::{Chart, draw, short};
-use super::{RunFiles, curves};
+use super::plot::{draw, short};
+use super::{RunFiles, curves, shapes};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
@@ -38,12 +39,12 @@ pub fn page(runs: &[RunFiles], limit: usize) -> String {
                 }
                 main {
                     section #tables { h2 { "Evaluation" } @if let Some(all) = side_by_side(runs) { (evaluation(&all)) } @for run in runs { (evaluation(run)) } }
-                    section #charts { h2 { "Beside real students" } (charts(&curves::evaluation(runs), "bands: ±1.96 standard errors over students; a learner who has stopped keeps its grade")) }
+                    section #charts { h2 { "Beside real students" } (beside_students(runs)) }
                     section #training {
                         h2 { "Training" }
                         @let stages = curves::training(runs);
                         @if stages.is_empty() { p.missing { "No metrics: " code { "novice train" } " writes them." } }
-                        @for (_, of_stage) in &stages { (charts(of_stage, "")) }
+                        @for (_, of_stage) in &stages { (charts(&of_stage.iter().filter_map(draw).collect::<Vec<_>>(), "")) }
                     }
                     section #rollouts { h2 { "Rollouts" } div #viewer { noscript { "The viewer needs JavaScript." } } }
                     section #configuration { h2 { "Configuration" } (configuration(runs)) }
@@ -65,13 +66,23 @@ pub fn page(runs: &[RunFiles], limit: usize) -> String {
     markup.into_string()
 }
 
-fn charts(charts: &[Chart], note: &str) -> Markup {
-    let drawn: Vec<Markup> = charts.iter().filter_map(draw).collect();
+/// The charts of evaluation.
+fn beside_students(runs: &[RunFiles]) -> Markup {
+    let mut lines = curves::evaluation(runs);
+    lines.extend(shapes::by_step(runs));
+    let drawn: Vec<Markup> = lines.iter().filter_map(draw).chain(draw_bars(&shapes::edits(runs))).collect();
+    charts(
+        &drawn,
+        "bands: ±1.96 standard errors over students; a learner who has stopped keeps its grade, except in the two charts as published",
+    )
+}
+
+fn charts(drawn: &[Markup], note: &str) -> Markup {
     html! {
         @if drawn.is_empty() {
             p.missing { "Nothing to draw: " code { "novice evaluate RUN" } " makes what is shown here." }
         } @else {
-            div.charts { @for chart in &drawn { (chart) } }
+            div.charts { @for chart in drawn { (chart) } }
             @if !note.is_empty() { p.note { (note) } }
         }
     }

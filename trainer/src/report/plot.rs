@@ -42,7 +42,7 @@ pub(super) struct Chart {
 }
 
 /// Four to eleven round numbers that span `low..=high`: steps of 1, 2 or 5 times a power of ten.
-fn ticks(low: f64, high: f64) -> Vec<f64> {
+pub(super) fn ticks(low: f64, high: f64) -> Vec<f64> {
     let (low, high) = if high - low > 1e-12 { (low, high) } else { (low - 0.5, high + 0.5) };
     let rough = (high - low) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
@@ -123,7 +123,7 @@ pub(super) fn draw(chart: &Chart) -> Option<Markup> {
             }
             @if chart.lines.len() > 1 {
                 ul.legend {
-                    @for (i, line) in chart.lines.iter().enumerate() {
+                    @for (i, line) in chart.lines.iter().enumerate().filter(|(_, line)| !line.dots.is_empty()) {
                         li { span class=(format!("key c{}", i % COLOURS)) {} (line.name) }
                     }
                 }
