@@ -199,9 +199,13 @@ fn identity(work: Work, run: &Run, policy: &str, after: Option<&str>, data: &Val
     if after.is_some() {
         without("model", &["path", "adapter", "init"]);
     }
-    // What an older version counted is counted anew.
-    let counted = if work == Work::Evaluate { Tally::new(run.evaluate.horizon).width() } else { 0 };
-    let all = json!([env!("CARGO_PKG_VERSION"), work.as_str(), counted, policy, after, data, config]).to_string();
+    let mut all =
+        vec![json!(env!("CARGO_PKG_VERSION")), json!(work.as_str()), json!(policy), json!(after), data.clone(), config];
+    if work == Work::Evaluate {
+        // What an older version counted is counted anew.
+        all.push(json!(Tally::new(run.evaluate.horizon).width()));
+    }
+    let all = Value::from(all).to_string();
     Ok(blake3::hash(all.as_bytes()).to_hex().chars().take(16).collect())
 }
 
