@@ -67,9 +67,7 @@ pub fn results_of_arms(
             let line = |((statistic, value), difference)| Line::new((name, cell), counts, statistic, value, difference);
             lines.extend(numbers.map(line));
         }
-        for protocol in ["corrected", "published"] {
-            correct(lines.get_mut(first..).unwrap_or_default(), protocol);
-        }
+        correct(lines.get_mut(first..).unwrap_or_default());
     }
     Results { reference: other.map(|_| reference.to_string()), resamples, confidence, lines, shapes: Vec::new() }
 }

@@ -1,7 +1,7 @@
 //! From rollouts to numbers: every statistic of every policy with its interval, and its difference to a reference policy.
 //!
-//! Intervals and tests resample students (`novice_rewards::metrics::interval`). p-values are corrected by Holm's method over all comparisons of a
-//! split and protocol. The measures of diversity belong to a set of programs and have no interval.
+//! Intervals and tests resample students (`novice_rewards::metrics::interval`). p-values are corrected by Holm's method, in families: the
+//! comparisons of a split and protocol that the tables show are one, the others another. The measures of diversity belong to a set of programs and have no interval.
 
 use super::shape::Shape;
 use super::{Record, tallies};
@@ -127,9 +127,7 @@ impl Results {
                     }
                 }
             }
-            for protocol in ["corrected", "published"] {
-                correct(lines.get_mut(first..).unwrap_or_default(), protocol);
-            }
+            correct(lines.get_mut(first..).unwrap_or_default());
         }
         // In the policies' own order.
         let shape = |(policy, _): &(String, Vec<Record>)| {
@@ -142,6 +140,12 @@ impl Results {
 }
 
 impl Line {
+    /// The protocol, and whether the tables show it: what is compared together.
+    fn family(&self) -> (&'static str, bool) {
+        let headline = STATISTICS.iter().any(|s| s.name == self.statistic && s.headline);
+        (self.protocol, headline)
+    }
+
     /// The line of a policy in a split, whose statistic was taken over so many rollouts and students. [`correct`] fills in the rest.
     pub(super) fn new(
         (policy, split): (&str, &str),
@@ -169,13 +173,31 @@ impl Line {
     }
 }
 
-/// Corrects the p-values of one protocol for their number.
-pub(super) fn correct(lines: &mut [Line], protocol: &str) {
-    let mut compared: Vec<&mut Line> =
-        lines.iter_mut().filter(|line| line.protocol == protocol && line.p.is_some()).collect();
-    let corrected = holm(&compared.iter().filter_map(|line| line.p).collect::<Vec<_>>());
-    for (line, p) in compared.iter_mut().zip(corrected) {
-        line.p_holm = Some(p);
+impl Results {
+    /// The resamples without which no difference in the tables could be significant at `level` after its correction, where there are fewer:
+    /// a p-value is at least 2 / (resamples + 1), and is multiplied by the size of its family.
+    pub(super) fn resamples_wanted(&self, level: f64) -> Option<usize> {
+        let mut sizes: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for line in self.lines.iter().filter(|line| line.p.is_some() && line.family().1) {
+            *sizes.entry((&line.split, line.protocol)).or_default() += 1;
+        }
+        let largest = sizes.into_values().max()? as f64;
+        let wanted = (2.0 * largest / level).ceil() as usize;
+        (wanted > self.resamples).then_some(wanted)
+    }
+}
+
+/// Corrects the p-values of one split for their number, family by family.
+pub(super) fn correct(lines: &mut [Line]) {
+    let mut families: BTreeMap<(&str, bool), Vec<&mut Line>> = BTreeMap::new();
+    for line in lines.iter_mut().filter(|line| line.p.is_some()) {
+        families.entry(line.family()).or_default().push(line);
+    }
+    for mut family in families.into_values() {
+        let corrected = holm(&family.iter().filter_map(|line| line.p).collect::<Vec<_>>());
+        for (line, p) in family.iter_mut().zip(corrected) {
+            line.p_holm = Some(p);
+        }
     }
 }
 
@@ -203,4 +225,43 @@ fn diversities(records: &[Record], cell: &str, horizon: usize) -> [(&'static str
         ("distinct", diversity::distinct_share(texts())),
         ("program_coverage", diversity::coverage(real, texts())),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(statistic: &'static str, p: f64) -> Line {
+        Line {
+            policy: "A".into(),
+            split: "all".into(),
+            protocol: "corrected",
+            statistic,
+            rollouts: 1,
+            students: 1,
+            value: None,
+            low: None,
+            high: None,
+            difference: None,
+            difference_low: None,
+            difference_high: None,
+            p: Some(p),
+            p_holm: None,
+        }
+    }
+
+    #[test]
+    fn what_the_tables_show_is_a_family_of_its_own() {
+        let mut lines =
+            vec![line("solved", 0.01), line("solved_next_gap", 0.01), line("parses", 0.02), line("copies", 0.5)];
+        lines.push(Line { protocol: "published", ..line("coverage", 0.04) });
+        correct(&mut lines);
+        let holm: Vec<f64> = lines.iter().filter_map(|line| line.p_holm).collect();
+        assert_eq!(holm, [0.03, 0.01, 0.04, 0.5, 0.04]);
+        let results =
+            |resamples| Results { reference: None, resamples, confidence: 0.95, lines: lines.clone(), shapes: vec![] };
+        // Three comparisons of the corrected protocol are shown: 2/(119 + 1) times 3 is 0.05 and no less.
+        assert_eq!(results(119).resamples_wanted(0.05), Some(120));
+        assert_eq!(results(120).resamples_wanted(0.05), None);
+    }
 }

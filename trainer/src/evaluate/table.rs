@@ -68,6 +68,9 @@ impl Results {
         let _ = write!(text, "{:.0} % intervals over students, {} resamples", 100.0 * self.confidence, self.resamples);
         if let Some(reference) = &self.reference {
             let _ = write!(text, "; * differs from {reference} (p < {SIGNIFICANT} after Holm's correction)");
+            if let Some(wanted) = self.resamples_wanted(SIGNIFICANT) {
+                let _ = write!(text, "; too few for that many comparisons: say `evaluate.resamples: {wanted}` or more");
+            }
         }
         text.push('\n');
         text
