@@ -6,7 +6,7 @@ mod tell;
 mod truncate;
 mod turn;
 
-pub use fence::{Unclosed, extract_program, fence};
+pub use fence::{Unclosed, extract_program, fence, fence_diff};
 pub use patch::{apply, diff};
 pub use tell::{Dialogue, default_system_prompt};
 pub use truncate::{Exchange, Length, Limits, Window, Windows, context_start, windows};

@@ -228,7 +228,42 @@ mod tests {
         let steps: Vec<(&str, f64)> = programs.iter().map(|p| (*p, 0.0)).collect();
         let told = dialogue.conversation(&trajectory("s", "p", &steps), &problem("p", "Add.", ""));
         let text: Vec<String> = told.turns.iter().map(|t| format!("{}: {}", t.role.name(), t.text)).collect();
-        insta::assert_snapshot!(text.join("\n"), @r"");
+        insta::assert_snapshot!(text.join("\n"), @r"
+        user: Add.
+        assistant: ```python
+        def total(a):
+            s = 0
+            for x in a:
+                s = x
+            print(s)
+
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```diff
+        @@ -4 +4 @@
+        -        s = x
+        +        s = s + x
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```diff
+        @@ -5,0 +6 @@
+        +    return s
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```python
+        def total(a):
+            return sum(a)
+
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```python
+        def total(a):
+            return sum(a)
+
+
+        ```
+        user: Not solved yet. Submit again.
+        ");
         // Each can be read from the program before it, and the first that is left of a longer conversation needs none.
         let mut before = None;
         for ((turn, _), program) in told.exchanges().zip(programs) {

@@ -184,8 +184,8 @@ mod tests {
         assert_eq!(context_start(0, &[5.into(), Length { oldest: 30, later: 8 }], limits(13, 0)), Some(0));
         let exchange = Exchange { history: diff, target: Length { oldest: 15, later: 3 }, wanted: true };
         let first = Exchange { history: 20.into(), target: 15.into(), ..exchange };
-        let cut = windows(10, &[first, exchange, exchange], limits(33, 10));
-        // 10 + 20 + 3; then nothing is left of the history, and what follows the second is too much: 10 + 20 + 3 again.
+        let cut = windows(10, &[first, exchange, exchange], limits(33, 3));
+        // 10 + 20 + 3, and again, since the second is as long as the first where it is the oldest.
         let expected = [Window { start: 0, targets: vec![0, 1] }, Window { start: 1, targets: vec![2] }];
         assert_eq!((cut.windows.as_slice(), cut.too_long.len()), (expected.as_slice(), 0));
         let cut = windows(10, &[first, exchange, exchange], limits(24, 0));
