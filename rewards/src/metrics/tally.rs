@@ -75,6 +75,11 @@ impl Tally {
         Tally { turns, rollouts: 0.0, sums: vec![0.0; size] }
     }
 
+    /// How many sums it holds: another number means another meaning, and tallies that cannot be added.
+    pub fn width(&self) -> usize {
+        self.sums.len()
+    }
+
     /// The number of turns that it is for.
     pub fn turns(&self) -> usize {
         self.turns

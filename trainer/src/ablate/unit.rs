@@ -10,6 +10,7 @@
 use super::matrix::{Arm, Matrix};
 use crate::config::{Run, StageName};
 use crate::error::{Error, Result};
+use novice_rewards::metrics::tally::Tally;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -198,7 +199,13 @@ fn identity(work: Work, run: &Run, policy: &str, after: Option<&str>, data: &Val
     if after.is_some() {
         without("model", &["path", "adapter", "init"]);
     }
-    let all = json!([env!("CARGO_PKG_VERSION"), work.as_str(), policy, after, data, config]).to_string();
+    let mut all =
+        vec![json!(env!("CARGO_PKG_VERSION")), json!(work.as_str()), json!(policy), json!(after), data.clone(), config];
+    if work == Work::Evaluate {
+        // What an older version counted is counted anew.
+        all.push(json!(Tally::new(run.evaluate.horizon).width()));
+    }
+    let all = Value::from(all).to_string();
     Ok(blake3::hash(all.as_bytes()).to_hex().chars().take(16).collect())
 }
 

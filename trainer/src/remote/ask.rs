@@ -19,6 +19,9 @@ use tokio::sync::Notify;
 /// Bytes that count as a token until the server has said how many there were.
 const BYTES_A_TOKEN: usize = 3;
 
+/// A wait that a person should know of.
+const LONG_WAIT: Duration = Duration::from_secs(30);
+
 /// A server, with all that is kept between two requests.
 #[derive(Debug)]
 pub(super) struct Asker {
@@ -152,10 +155,16 @@ impl Asker {
                     self.state().journal.path().display()
                 )));
             }
-            tracing::info!("{}: asking again: {why}", self.client.who());
             let unit = identity.unit(self.seed, "remote backoff", attempt);
             let backoff = Duration::from_millis(self.settings.backoff_ms);
-            self.pause(retry::wait(backoff, attempt, unit, asked)).await?;
+            let wait = retry::wait(backoff, attempt, unit, asked);
+            let (who, seconds) = (self.client.who(), wait.as_secs_f64());
+            if wait > LONG_WAIT {
+                tracing::warn!("{who}: asking again in {seconds:.0} s: {why}");
+            } else {
+                tracing::info!("{who}: asking again in {seconds:.2} s: {why}");
+            }
+            self.pause(wait).await?;
             attempt += 1;
         }
     }
