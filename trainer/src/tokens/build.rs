@@ -96,6 +96,9 @@ pub struct PairTrees {
 /// The pairs of one anchor, each with the rejected submission's body.
 type Sides<'a> = Vec<(Pair, &'a Body)>;
 
+/// The same, in the tokens that they have in a window.
+type Rejected<'a> = Vec<(Pair, &'a [u32])>;
+
 /// The trees in which each pair occurs once. With each pair comes the body of its rejected submission, written as one that stands in the
 /// place of the chosen. Pairs whose chosen step is not there are ignored.
 ///
@@ -132,7 +135,7 @@ fn pair_tree<'a>(transcript: &Transcript, window: &Window, at: &BTreeMap<usize, 
     let mut trunk: Option<SegmentId> = None;
     let mut run = transcript.preamble.clone();
     // The chosen body at the start of `run`, to become a target once the run is a segment.
-    let mut chosen: Option<(usize, Vec<(Pair, &[u32])>)> = None;
+    let mut chosen: Option<(usize, Rejected<'_>)> = None;
     for (i, body, answer) in along(transcript, window) {
         run.extend_from_slice(&transcript.header);
         if let Some(sides) = at.get(&i).filter(|_| window.targets.contains(&i)) {
@@ -158,7 +161,7 @@ fn declare(
     pairs: &mut Vec<PairSpans>,
     parent: Option<SegmentId>,
     here: Option<SegmentId>,
-    chosen: Option<(usize, Vec<(Pair, &[u32])>)>,
+    chosen: Option<(usize, Rejected<'_>)>,
 ) -> Result<()> {
     let (Some(segment), Some((len, sides))) = (here, chosen) else { return Ok(()) };
     for (pair, rejected) in sides {
