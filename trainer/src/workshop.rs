@@ -10,8 +10,10 @@ use crate::generate::RngKey;
 use crate::model::{Model, ModelConfig};
 use crate::monitor::Counter;
 use crate::rollout::{self, Classroom, Rollout, Start};
-use crate::tokens::{ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees};
-use crate::traces::{self, Dataset, Trajectory, pairs};
+use crate::tokens::{
+    Body, ConversationTrees, PairTrees, Renderer, Tokenizer, Transcript, conversation_trees, pair_trees,
+};
+use crate::traces::{self, Dataset, Pair, Trajectory, pairs};
 use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -183,6 +185,13 @@ impl Workshop {
     pub fn pair_trees(&self, trajectory: &Trajectory) -> Result<PairTrees> {
         let settings = &self.run.dpo;
         let pairs = pairs(trajectory, settings.pairs, settings.max_pairs_per_trajectory, self.run.seed);
+        let code = |step: usize| trajectory.steps.get(step).map(|step| step.code.as_str());
+        let with_rejected = |pair: Pair| {
+            let before = pair.chosen.checked_sub(1).and_then(code);
+            let turn = self.dialogue.submission(pair.chosen, before, code(pair.rejected).unwrap_or_default());
+            Ok((pair, Body::new(&self.renderer, &turn)?))
+        };
+        let pairs: Vec<(Pair, Body)> = pairs.into_iter().map(with_rejected).collect::<Result<_>>()?;
         pair_trees(&self.transcript(trajectory)?, &pairs, self.limits())
     }
 
@@ -227,17 +236,22 @@ impl Workshop {
         rollout::Limits { turns, max_new_tokens, max_tokens, max_repeats: 0, grading_delay: Duration::ZERO }
     }
 
-    /// What is said before submission `position` of a trajectory: the turns of [`Workshop::start`], and how many tokens they are
-    /// with the header of the submission.
+    /// What is said before submission `position` of a trajectory, in the turns that [`Workshop::start`] has as tokens.
     ///
     /// # Errors
     /// As [`Workshop::start`].
-    pub fn said(&self, trajectory: &Trajectory, position: usize) -> Result<Option<(Vec<Turn>, usize)>> {
+    pub fn said(&self, trajectory: &Trajectory, position: usize) -> Result<Option<Said>> {
         let conversation = self.conversation(trajectory)?;
         let prompt = Transcript::new(&self.renderer, &conversation)?.prompt(position, self.limits());
         Ok(prompt.map(|prompt| {
             let kept = |turn: &Turn| turn.step.is_none_or(|step| (prompt.start..position).contains(&step));
-            (conversation.turns.into_iter().filter(kept).collect(), prompt.tokens.len())
+            let text = |turn: &Turn| match turn.step == Some(prompt.start) {
+                true => turn.as_oldest().to_string(),
+                false => turn.text.clone(),
+            };
+            let turns = conversation.turns.iter().filter(|turn| kept(turn)).map(|turn| (turn.role, text(turn)));
+            let program = last_program(trajectory, prompt.start, position);
+            Said { turns: turns.collect(), tokens: prompt.tokens.len(), program }
         }))
     }
 
@@ -248,8 +262,27 @@ impl Workshop {
     pub fn start(&self, trajectory: &Trajectory, position: usize, key: RngKey) -> Result<Option<Start>> {
         let prompt = self.transcript(trajectory)?.prompt(position, self.limits());
         let problem = self.problem(&trajectory.problem)?.clone();
-        Ok(prompt.map(|prompt| Start { prompt: prompt.tokens, problem, key }))
+        Ok(prompt.map(|prompt| {
+            let program = last_program(trajectory, prompt.start, position);
+            Start { prompt: prompt.tokens, problem, program, key }
+        }))
     }
+}
+
+/// What is said before a submission.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Who said what.
+    pub turns: Vec<(Role, String)>,
+    /// Tokens of it, with the header of the submission.
+    pub tokens: usize,
+    /// The program handed in last, as [`Start::program`].
+    pub program: Option<String>,
+}
+
+/// The last of the submissions `start..position`, which a context still holds.
+fn last_program(trajectory: &Trajectory, start: usize, position: usize) -> Option<String> {
+    trajectory.steps.get(start..position)?.last().map(|step| step.code.clone())
 }
 
 /// Says how many threads 0 stands for, where several processes share the machine.
@@ -317,3 +350,6 @@ fn init_config(settings: &ModelSettings, renderer: &Renderer, max_tokens: usize)
 pub fn model_folder(run_folder: &Path, stage: &str) -> PathBuf {
     run_folder.join("models").join(stage)
 }
+
+#[cfg(test)]
+mod tests;

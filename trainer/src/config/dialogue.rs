@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct DialogueSettings {
     /// System prompt; the built-in one when absent. An empty text leaves the turn out.
     pub system_prompt: Option<String>,
+    /// How a submission after the first is written.
+    pub representation: Representation,
     /// What the grader's turns say.
     pub feedback: Feedback,
     /// Longest conversation in tokens; older turns are dropped first, the preamble (system and problem) never.
@@ -25,6 +27,7 @@ impl Default for DialogueSettings {
     fn default() -> Self {
         DialogueSettings {
             system_prompt: None,
+            representation: Representation::Code,
             feedback: Feedback::Full,
             max_tokens: 2048,
             reserve_tokens: 512,
@@ -32,6 +35,16 @@ impl Default for DialogueSettings {
             give_up: false,
         }
     }
+}
+
+/// How a submission after the first is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Representation {
+    /// As the whole program.
+    Code,
+    /// As a diff against the program before where it changes less than half of it in one place, else as the whole program.
+    Dual,
 }
 
 /// What the grader's turns say.

@@ -20,7 +20,7 @@ mod validate;
 
 pub use dapo::{AdvantageEstimator, Credit, DapoSettings, KeepBy, KeepSettings, LossAverage, WeightedReward};
 pub use data::{DataSettings, FilterSettings, Mismatch, Source, SplitBy, SplitSettings};
-pub use dialogue::{DialogueSettings, Feedback, Template, TokenizerSettings};
+pub use dialogue::{DialogueSettings, Feedback, Representation, Template, TokenizerSettings};
 pub use dpo::{DpoSettings, PairLoss, PairStrategy};
 pub use model::{Dtype, InitArchitecture, InitSettings, ModelSettings};
 pub use run::{EvaluateSettings, MonitorSettings, ProtocolChoice, SandboxSettings, SftSettings, StageName};

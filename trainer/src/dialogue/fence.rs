@@ -7,14 +7,23 @@
 
 /// `program` as a fenced Python block, without a line end behind it.
 pub fn fence(program: &str) -> String {
+    block("python", program)
+}
+
+/// `diff` as a fenced block of its own kind, without a line end behind it.
+pub fn fence_diff(diff: &str) -> String {
+    block("diff", diff)
+}
+
+fn block(info: &str, text: &str) -> String {
     let mut longest = 0usize;
     let mut run = 0;
-    for b in program.bytes() {
+    for b in text.bytes() {
         run = if b == b'`' { run + 1 } else { 0 };
         longest = longest.max(run);
     }
     let ticks = "`".repeat(longest.saturating_add(1).max(3));
-    format!("{ticks}python\n{program}\n{ticks}")
+    format!("{ticks}{info}\n{text}\n{ticks}")
 }
 
 /// What to do with a block that is never closed.
@@ -26,23 +35,45 @@ pub enum Unclosed {
     Accept,
 }
 
+/// What a turn hands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// A program.
+    Program(&'a str),
+    /// What is to be changed in the program before.
+    Diff(&'a str),
+}
+
 /// The program of a turn: the first block whose info string says Python, else the first without an info string. Whatever
 /// stands around the block is ignored. `None` when there is no such block.
 pub fn extract_program(text: &str, unclosed: Unclosed) -> Option<&str> {
+    match extract(text, unclosed, false) {
+        Some(Payload::Program(body) | Payload::Diff(body)) => Some(body),
+        None => None,
+    }
+}
+
+/// As [`extract_program`], but the first block whose info string says Python or diff decides.
+pub fn extract_payload(text: &str, unclosed: Unclosed) -> Option<Payload<'_>> {
+    extract(text, unclosed, true)
+}
+
+fn extract(text: &str, unclosed: Unclosed, diffs: bool) -> Option<Payload<'_>> {
     let mut plain = None;
     let mut at = 0;
     while let Some(block) = next_block(text, at) {
         if block.closed || unclosed == Unclosed::Accept {
             let body = text.get(block.start..block.end)?;
             match block.info.split_whitespace().next().map(str::to_ascii_lowercase).as_deref() {
-                Some("python" | "python3" | "py") => return Some(body),
+                Some("python" | "python3" | "py") => return Some(Payload::Program(body)),
+                Some("diff" | "patch") if diffs => return Some(Payload::Diff(body)),
                 None => plain = plain.or(Some(body)),
                 Some(_) => {}
             }
         }
         at = block.next;
     }
-    plain
+    plain.map(Payload::Program)
 }
 
 struct Block<'a> {
@@ -146,6 +177,23 @@ mod tests {
             assert_eq!(extract_program(text, Accept), Some(program), "{text:?}");
         }
         assert_eq!(extract_program("```python\na\n```\n```python\nb", Accept), Some("a"));
+    }
+
+    #[test]
+    fn a_diff_is_a_payload_only_where_diffs_are_wanted() {
+        let diff = fence_diff("@@ -1 +1 @@\n-a\n+```");
+        assert_eq!(diff, "````diff\n@@ -1 +1 @@\n-a\n+```\n````");
+        let cases = [
+            (diff.clone(), Some(Payload::Diff("@@ -1 +1 @@\n-a\n+```")), None),
+            (format!("{diff}\n{}", fence("x")), Some(Payload::Diff("@@ -1 +1 @@\n-a\n+```")), Some("x")),
+            (format!("{}\n{diff}", fence("x")), Some(Payload::Program("x")), Some("x")),
+            (format!("```\ny\n```\n{diff}"), Some(Payload::Diff("@@ -1 +1 @@\n-a\n+```")), Some("y")),
+            ("```patch\n".into(), None, None),
+        ];
+        for (text, payload, program) in cases {
+            assert_eq!(extract_payload(&text, Refuse), payload, "{text:?}");
+            assert_eq!(extract_program(&text, Refuse), program, "{text:?}");
+        }
     }
 
     #[test]

@@ -4,28 +4,42 @@
 //! The system prompt is short, since a small model pays for each of its tokens in every conversation. It promises no feedback
 //! that is not given: at the level `none` it says so. (The published system promises feedback in either case.)
 //!
+//! With `dialogue.representation: dual` a submission after the first is a diff against the one before it where that is short
+//! ([`super::diff`]), and a model may answer with one. What a diff is against must be readable: a submission before which nothing is
+//! left in the context is written whole, also where it is the one to be predicted, and a diff that a model writes there is malformed.
+//! A rejected submission is written against the program before the chosen one, in whose place it stands; it comes from later and
+//! so is more often whole.
+//!
 //! A conversation ends with the feedback to the last submission, whatever its grade. With `dialogue.give_up` a student who stopped
 //! without having solved the problem gets one turn more, which is empty: a model learns to end its turn without a word, and a simulated
 //! learner that does has given up. Where a filter cut the log off, nobody knows what came next, and nothing is added.
 
-use super::fence::fence;
+use super::fence::{Payload, Unclosed, extract_payload, extract_program, fence, fence_diff};
+use super::patch::{apply, diff};
 use super::turn::{Conversation, Role, Turn};
-use crate::config::{DialogueSettings, Feedback};
+use crate::config::{DialogueSettings, Feedback, Representation};
 use crate::traces::Trajectory;
 use novice_sandbox::{FeedbackLevel, Problem, Report};
 
 /// What a conversation begins with when the settings do not say.
-pub fn default_system_prompt(feedback: Feedback) -> String {
+pub fn default_system_prompt(feedback: Feedback, representation: Representation) -> String {
     let answer = match feedback {
         Feedback::None => "after each one you learn only whether it is right",
         Feedback::Summary => "after each one the grader answers with a grade",
         Feedback::Full => "after each one the grader answers with a grade and what its tests saw",
     };
+    let reply = match representation {
+        Representation::Code => "Every reply is the whole program in one ```python block, with nothing after it.",
+        Representation::Dual => {
+            "Every reply is one block with nothing after it: the whole program in a ```python block, or a small change in one \
+             place of your last program in a ```diff block: a header like `@@ -5,2 +5 @@`, the lines to delete behind `-`, the new \
+             ones behind `+`, no others."
+        }
+    };
     format!(
         "You are a beginner in your first programming course, learning Python. You hand in programs for one exercise; \
          {answer}, and you revise until it is solved. Stay a beginner: misread things now and then, make the mistakes that \
-         beginners make, change a little at a time, and let a repair break something else. Every reply is the whole program \
-         in one ```python block, with nothing after it."
+         beginners make, change a little at a time, and let a repair break something else. {reply}"
     )
 }
 
@@ -33,6 +47,7 @@ pub fn default_system_prompt(feedback: Feedback) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dialogue {
     system: Option<String>,
+    representation: Representation,
     feedback: FeedbackLevel,
     give_up: bool,
 }
@@ -40,9 +55,11 @@ pub struct Dialogue {
 impl Dialogue {
     /// A dialogue with these settings. An empty system prompt leaves the turn out.
     pub fn new(settings: &DialogueSettings) -> Self {
-        let system = settings.system_prompt.clone().unwrap_or_else(|| default_system_prompt(settings.feedback));
-        let (feedback, give_up) = (level(settings.feedback), settings.give_up);
-        Dialogue { system: Some(system).filter(|s| !s.trim().is_empty()), feedback, give_up }
+        let &DialogueSettings { representation, give_up, .. } = settings;
+        let prompt = || default_system_prompt(settings.feedback, representation);
+        let system = settings.system_prompt.clone().unwrap_or_else(prompt);
+        let (system, feedback) = (Some(system).filter(|s| !s.trim().is_empty()), level(settings.feedback));
+        Dialogue { system, representation, feedback, give_up }
     }
 
     /// The same dialogue, with the grader's answers at another level; what is promised stays.
@@ -63,14 +80,38 @@ impl Dialogue {
         system.into_iter().chain([Turn::preamble(Role::User, text)]).collect()
     }
 
-    /// Submission `step`: the whole program in one fenced block.
-    pub fn submission(&self, step: usize, code: &str) -> Turn {
-        Turn { role: Role::Assistant, text: fence(code), step: Some(step) }
+    /// Submission `step`, one fenced block: the program `code`, or what it changes in the program before.
+    pub fn submission(&self, step: usize, before: Option<&str>, code: &str) -> Turn {
+        let changed =
+            before.filter(|_| self.representation == Representation::Dual).and_then(|before| diff(before, code));
+        let (text, whole) = match changed {
+            Some(diff) => (fence_diff(&diff), Some(fence(code))),
+            None => (fence(code), None),
+        };
+        Turn { role: Role::Assistant, text, whole, step: Some(step) }
+    }
+
+    /// The program that a turn with this text hands in, after the program `before`. `None` where there is no block of one.
+    ///
+    /// # Errors
+    /// Why a diff gives no program.
+    pub fn program(&self, text: &str, before: Option<&str>) -> Result<Option<String>, String> {
+        if self.representation == Representation::Code {
+            return Ok(extract_program(text, Unclosed::Refuse).map(String::from));
+        }
+        match extract_payload(text, Unclosed::Refuse) {
+            None => Ok(None),
+            Some(Payload::Program(program)) => Ok(Some(program.to_string())),
+            Some(Payload::Diff(diff)) => {
+                let before = before.ok_or("a diff, and no program before it that could be read")?;
+                apply(before, diff).map(Some)
+            }
+        }
     }
 
     /// The grader's answer to submission `step`.
     pub fn feedback(&self, step: usize, report: &Report) -> Turn {
-        Turn { role: Role::User, text: report.feedback(self.feedback), step: Some(step) }
+        Turn { role: Role::User, text: report.feedback(self.feedback), whole: None, step: Some(step) }
     }
 
     /// Whether a turn with this text is that of a learner who gives up.
@@ -81,12 +122,15 @@ impl Dialogue {
     /// The whole trajectory, every submission with its feedback.
     pub fn conversation(&self, trajectory: &Trajectory, problem: &Problem) -> Conversation {
         let mut turns = self.preamble(problem);
+        let mut before = None;
         for (i, step) in trajectory.steps.iter().enumerate() {
-            turns.push(self.submission(i, &step.code));
+            turns.push(self.submission(i, before, &step.code));
             turns.push(self.feedback(i, &step.report));
+            before = Some(step.code.as_str());
         }
         if self.give_up && trajectory.gave_up() {
-            turns.push(Turn { role: Role::Assistant, text: String::new(), step: Some(trajectory.steps.len()) });
+            let step = Some(trajectory.steps.len());
+            turns.push(Turn { role: Role::Assistant, text: String::new(), whole: None, step });
         }
         Conversation { student: trajectory.student.clone(), problem: trajectory.problem.clone(), turns }
     }
@@ -103,7 +147,6 @@ fn level(feedback: Feedback) -> FeedbackLevel {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fence::{Unclosed, extract_program};
     use super::*;
     use crate::traces::testing::{problem, trajectory};
 
@@ -167,6 +210,88 @@ mod tests {
     }
 
     #[test]
+    fn a_dual_conversation_reads_like_this() {
+        let settings = DialogueSettings {
+            system_prompt: Some(String::new()),
+            representation: Representation::Dual,
+            feedback: Feedback::None,
+            ..Default::default()
+        };
+        let dialogue = Dialogue::new(&settings);
+        let programs = [
+            "def total(a):\n    s = 0\n    for x in a:\n        s = x\n    print(s)\n",
+            "def total(a):\n    s = 0\n    for x in a:\n        s = s + x\n    print(s)\n",
+            "def total(a):\n    s = 0\n    for x in a:\n        s = s + x\n    print(s)\n    return s\n",
+            "def total(a):\n    return sum(a)\n",
+            "def total(a):\n    return sum(a)\n\n",
+        ];
+        let steps: Vec<(&str, f64)> = programs.iter().map(|p| (*p, 0.0)).collect();
+        let told = dialogue.conversation(&trajectory("s", "p", &steps), &problem("p", "Add.", ""));
+        let text: Vec<String> = told.turns.iter().map(|t| format!("{}: {}", t.role.name(), t.text)).collect();
+        insta::assert_snapshot!(text.join("\n"), @r"
+        user: Add.
+        assistant: ```python
+        def total(a):
+            s = 0
+            for x in a:
+                s = x
+            print(s)
+
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```diff
+        @@ -4 +4 @@
+        -        s = x
+        +        s = s + x
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```diff
+        @@ -5,0 +6 @@
+        +    return s
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```python
+        def total(a):
+            return sum(a)
+
+        ```
+        user: Not solved yet. Submit again.
+        assistant: ```python
+        def total(a):
+            return sum(a)
+
+
+        ```
+        user: Not solved yet. Submit again.
+        ");
+        // Each can be read from the program before it, and the first that is left of a longer conversation needs none.
+        let mut before = None;
+        for ((turn, _), program) in told.exchanges().zip(programs) {
+            assert_eq!(dialogue.program(&turn.text, before), Ok(Some(program.to_string())));
+            assert_eq!(dialogue.program(turn.as_oldest(), None), Ok(Some(program.to_string())));
+            before = Some(program);
+        }
+        let code = Dialogue::new(&DialogueSettings { representation: Representation::Code, ..settings });
+        let whole = code.conversation(&trajectory("s", "p", &steps), &problem("p", "Add.", ""));
+        assert!(whole.exchanges().zip(programs).all(|((turn, _), p)| turn.text == fence(p) && turn.whole.is_none()));
+    }
+
+    #[test]
+    fn the_program_of_a_turn() {
+        let dialogue = |representation| Dialogue::new(&DialogueSettings { representation, ..Default::default() });
+        let (code, dual) = (dialogue(Representation::Code), dialogue(Representation::Dual));
+        let diff = "so:\n```diff\n@@ -1 +1 @@\n-a = 1\n+a = 2\n```";
+        assert_eq!(dual.program(diff, Some("a = 1\nb = 1")), Ok(Some("a = 2\nb = 1".into())));
+        assert!(dual.program(diff, Some("b = 1")).unwrap_err().contains("`a = 1`"));
+        assert!(dual.program(diff, None).unwrap_err().contains("no program before"));
+        assert_eq!(code.program(diff, Some("a = 1")), Ok(None));
+        for dialogue in [code, dual] {
+            assert_eq!(dialogue.program("```python\nx\n```", Some("a")), Ok(Some("x".into())));
+            assert_eq!(dialogue.program("nothing", Some("a")), Ok(None));
+        }
+    }
+
+    #[test]
     fn an_empty_system_prompt_leaves_the_turn_out() {
         let dialogue = Dialogue::new(&DialogueSettings { system_prompt: Some("  ".into()), ..Default::default() });
         let turns = dialogue.preamble(&problem("p", "Do it.", ""));
@@ -178,10 +303,11 @@ mod tests {
         for (level, words) in
             [(Feedback::None, "only whether"), (Feedback::Summary, "with a grade"), (Feedback::Full, "tests saw")]
         {
-            let prompt = default_system_prompt(level);
-            assert!(prompt.contains(words));
+            let prompt = default_system_prompt(level, Representation::Code);
+            assert!(prompt.contains(words) && !prompt.contains("diff"));
+            assert!(default_system_prompt(level, Representation::Dual).contains("```diff"));
             assert!((60..=90).contains(&prompt.split_whitespace().count()), "{}", prompt.split_whitespace().count());
         }
-        assert!(!default_system_prompt(Feedback::None).contains("grade"));
+        assert!(!default_system_prompt(Feedback::None, Representation::Code).contains("grade"));
     }
 }

@@ -4,6 +4,9 @@
 //! whole, oldest first. For a prompt ([`context_start`]) `reserve_tokens` stay free for the submission that is to be
 //! predicted. (The published rule is the same without a reserve, so that long targets were cut.)
 //!
+//! What an exchange takes may depend on whether another stands before it ([`Length`]): a diff says less than the program that has to
+//! be written where the one before it was dropped.
+//!
 //! For training ([`windows`]) a conversation that fits is one chain in which every submission is a target. One that does
 //! not is cut into windows. The first new target of a window sees exactly what [`context_start`] would leave it; the window then goes on
 //! for as long as it fits, so later targets see at least that. Every target that fits behind the preamble alone is trained
@@ -26,30 +29,58 @@ impl From<&DialogueSettings> for Limits {
     }
 }
 
+/// Tokens of something, by whether an exchange stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length {
+    /// When it is the oldest that is kept.
+    pub oldest: usize,
+    /// When another one is before it.
+    pub later: usize,
+}
+
+impl Length {
+    fn at(self, oldest: bool) -> usize {
+        if oldest { self.oldest } else { self.later }
+    }
+}
+
+impl From<usize> for Length {
+    /// The same in any place.
+    fn from(tokens: usize) -> Self {
+        Length { oldest: tokens, later: tokens }
+    }
+}
+
 /// Index of the oldest exchange that a prompt keeps, given the lengths of the preamble (and all else that must stay) and of the exchanges
 /// before the target. `exchanges.len()` when none fits; `None` when not even the preamble does.
-pub fn context_start(preamble: usize, exchanges: &[usize], limits: Limits) -> Option<usize> {
+pub fn context_start(preamble: usize, exchanges: &[Length], limits: Limits) -> Option<usize> {
     let room = limits.max_tokens.saturating_sub(limits.reserve_tokens).checked_sub(preamble)?;
     Some(suffix_start(exchanges, room))
 }
 
 /// Start of the longest suffix whose sum is at most `room`.
-fn suffix_start(lengths: &[usize], room: usize) -> usize {
-    let mut used = 0usize;
-    let kept = lengths.iter().rev().take_while(|&&len| {
-        used = used.saturating_add(len);
-        used <= room
-    });
-    lengths.len() - kept.count()
+fn suffix_start(lengths: &[Length], room: usize) -> usize {
+    let mut start = lengths.len();
+    let mut later = 0usize;
+    for (i, length) in lengths.iter().enumerate().rev() {
+        if later.saturating_add(length.oldest) <= room {
+            start = i;
+        }
+        later = later.saturating_add(length.later);
+        if later > room {
+            break;
+        }
+    }
+    start
 }
 
 /// One exchange, as [`windows`] sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {
     /// Its tokens as history: submission and feedback.
-    pub history: usize,
+    pub history: Length,
     /// The tokens that it takes as the last thing of a window: the submission, or the longest of its alternatives.
-    pub target: usize,
+    pub target: Length,
     /// Whether it is to be trained.
     pub wanted: bool,
 }
@@ -75,8 +106,8 @@ pub struct Windows {
 /// Cuts a conversation into as few windows as the rule at the head of this room allows.
 pub fn windows(preamble: usize, exchanges: &[Exchange], limits: Limits) -> Windows {
     let room = limits.max_tokens.saturating_sub(preamble);
-    let fits = |e: &Exchange| preamble.saturating_add(e.target) <= limits.max_tokens;
-    let history: Vec<usize> = exchanges.iter().map(|e| e.history).collect();
+    let fits = |e: &Exchange| preamble.saturating_add(e.target.oldest) <= limits.max_tokens;
+    let history: Vec<Length> = exchanges.iter().map(|e| e.history).collect();
     let mut result = Windows::default();
     let mut todo = 0;
     while let Some((first, exchange)) = exchanges.iter().enumerate().skip(todo).find(|(_, e)| e.wanted) {
@@ -91,7 +122,7 @@ pub fn windows(preamble: usize, exchanges: &[Exchange], limits: Limits) -> Windo
         let start = if result.windows.is_empty() && exchanges.iter().skip(whole.1).all(|e| !e.wanted) {
             0
         } else {
-            let reserved = limits.reserve_tokens.max(exchange.target).min(limits.max_tokens);
+            let reserved = limits.reserve_tokens.max(exchange.target.later).min(limits.max_tokens);
             context_start(preamble, before, Limits { reserve_tokens: reserved, ..limits }).unwrap_or(first)
         };
         let (targets, next) = grow(exchanges, start, first, room);
@@ -108,12 +139,12 @@ fn grow(exchanges: &[Exchange], start: usize, first: usize, room: usize) -> (Vec
     let mut targets = Vec::new();
     for (i, exchange) in exchanges.iter().enumerate().skip(start) {
         if i >= first && exchange.wanted {
-            if used.saturating_add(exchange.target) > room {
+            if used.saturating_add(exchange.target.at(i == start)) > room {
                 return (targets, i);
             }
             targets.push(i);
         }
-        used = used.saturating_add(exchange.history);
+        used = used.saturating_add(exchange.history.at(i == start));
     }
     (targets, exchanges.len())
 }
@@ -128,18 +159,39 @@ mod tests {
     }
 
     fn exchange(target: usize, feedback: usize) -> Exchange {
-        Exchange { history: target + feedback, target, wanted: true }
+        Exchange { history: (target + feedback).into(), target: target.into(), wanted: true }
     }
 
     #[test]
     fn prompts_drop_the_oldest_exchanges() {
-        let start = |max, reserve| context_start(10, &[20, 20, 20], limits(max, reserve));
+        let start = |max, reserve| context_start(10, &[20, 20, 20].map(Length::from), limits(max, reserve));
         assert_eq!(start(70, 0), Some(0));
         assert_eq!(start(69, 0), Some(1));
         assert_eq!(start(69, 20), Some(2));
         assert_eq!(start(20, 10), Some(3));
         assert_eq!(start(20, 11), None);
         assert_eq!(start(5, 20), None);
+    }
+
+    /// Where the rest is dropped, a diff becomes a program again.
+    #[test]
+    fn the_oldest_that_is_kept_takes_what_it_takes_alone() {
+        let diff = Length { oldest: 20, later: 8 };
+        let start = |max| context_start(10, &[20.into(), diff, diff], limits(max, 0));
+        let found: Vec<_> = [46, 45, 38, 37, 30, 29].map(|max| start(max).unwrap()).into();
+        assert_eq!(found, [0, 1, 1, 2, 2, 3]);
+        // The older one is the shorter one when it stands alone.
+        assert_eq!(context_start(0, &[5.into(), Length { oldest: 30, later: 8 }], limits(13, 0)), Some(0));
+        let exchange = Exchange { history: diff, target: Length { oldest: 15, later: 3 }, wanted: true };
+        let first = Exchange { history: 20.into(), target: 15.into(), ..exchange };
+        let cut = windows(10, &[first, exchange, exchange], limits(33, 3));
+        // 10 + 20 + 3, and again, since the second is as long as the first where it is the oldest.
+        let expected = [Window { start: 0, targets: vec![0, 1] }, Window { start: 1, targets: vec![2] }];
+        assert_eq!((cut.windows.as_slice(), cut.too_long.len()), (expected.as_slice(), 0));
+        let cut = windows(10, &[first, exchange, exchange], limits(24, 0));
+        assert_eq!(cut, Windows { windows: vec![], too_long: vec![0, 1, 2] });
+        let cut = windows(10, &[first, exchange, exchange], limits(25, 0));
+        assert_eq!(cut.windows.iter().map(|w| w.start).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]
@@ -188,12 +240,13 @@ mod tests {
         #[test]
         fn every_target_that_fits_is_trained_once_with_enough_history(
             preamble in 0..60usize,
-            sizes in proptest::collection::vec((1..60usize, 0..40usize, 0..20usize, any::<bool>()), 0..25),
+            sizes in proptest::collection::vec((1..60usize, 0..40usize, 0..20usize, 0..30usize, any::<bool>()), 0..25),
             max_tokens in 1..300usize,
             reserve_tokens in 0..100usize,
         ) {
-            let exchanges: Vec<Exchange> = sizes.iter().map(|&(body, feedback, alternative, wanted)| {
-                Exchange { history: body + feedback, target: body + alternative, wanted }
+            let exchanges: Vec<Exchange> = sizes.iter().map(|&(body, feedback, alternative, more, wanted)| {
+                let length = |later: usize| Length { oldest: later + more, later };
+                Exchange { history: length(body + feedback), target: length(body + alternative), wanted }
             }).collect();
             let limits = limits(max_tokens, reserve_tokens);
             let cut = windows(preamble, &exchanges, limits);
@@ -203,15 +256,16 @@ mod tests {
             let wanted: Vec<usize> = (0..exchanges.len()).filter(|&i| exchanges[i].wanted).collect();
             prop_assert_eq!(seen, wanted);
             for &i in &cut.too_long {
-                prop_assert!(preamble + exchanges[i].target > max_tokens);
+                prop_assert!(preamble + exchanges[i].target.oldest > max_tokens);
             }
             for window in &cut.windows {
                 for &t in &window.targets {
-                    let history: Vec<usize> = exchanges[..t].iter().map(|e| e.history).collect();
-                    let used: usize = history[window.start..].iter().sum();
-                    prop_assert!(preamble + used + exchanges[t].target <= max_tokens);
+                    let history: Vec<Length> = exchanges[..t].iter().map(|e| e.history).collect();
+                    let kept = history.iter().enumerate().skip(window.start);
+                    let used: usize = kept.map(|(i, length)| length.at(i == window.start)).sum();
+                    prop_assert!(preamble + used + exchanges[t].target.at(t == window.start) <= max_tokens);
                     // Never less history than the prompt would have, unless the target is longer than the reserve.
-                    let reserve = reserve_tokens.max(exchanges[window.targets[0]].target).min(max_tokens);
+                    let reserve = reserve_tokens.max(exchanges[window.targets[0]].target.later).min(max_tokens);
                     let prompt = context_start(preamble, &history, Limits { max_tokens, reserve_tokens: reserve });
                     prop_assert!(window.start <= prompt.unwrap_or(t));
                 }

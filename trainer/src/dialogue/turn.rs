@@ -32,6 +32,9 @@ pub struct Turn {
     pub role: Role,
     /// What is said.
     pub text: String,
+    /// The same said where nothing of what came before can be read: the whole program, where `text` only says what changed in it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whole: Option<String>,
     /// Index of the submission that the turn holds or answers; `None` in the preamble.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub step: Option<usize>,
@@ -40,7 +43,12 @@ pub struct Turn {
 impl Turn {
     /// A turn of the preamble.
     pub fn preamble(role: Role, text: impl Into<String>) -> Self {
-        Turn { role, text: text.into(), step: None }
+        Turn { role, text: text.into(), whole: None, step: None }
+    }
+
+    /// What is said when this is the oldest submission that is told.
+    pub fn as_oldest(&self) -> &str {
+        self.whole.as_deref().unwrap_or(&self.text)
     }
 }
 

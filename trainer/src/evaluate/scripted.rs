@@ -330,6 +330,7 @@ fn turn(text: String, report: Option<Report>, stopped: bool) -> Turn {
         log_probs: Vec::new(),
         stopped,
         program: Some(text.clone()),
+        malformed: None,
         text,
         report,
         feedback: String::new(),

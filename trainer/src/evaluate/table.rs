@@ -186,6 +186,7 @@ mod tests {
                     stopped: true,
                     text: code.to_string(),
                     program: Some(code.to_string()),
+                    malformed: None,
                     report: Some(report(*grade)),
                     feedback: String::new(),
                     reply: vec![],

@@ -5,9 +5,9 @@ use super::ask::Asker;
 use super::request::Identity;
 use crate::dialogue::Role;
 use crate::error::{Error, Result};
-use crate::rollout::{End, Rollout, Turn, submitted};
+use crate::rollout::{End, HandedIn, Rollout, Turn, submitted};
 use crate::tokens::answer;
-use crate::workshop::Workshop;
+use crate::workshop::{Said, Workshop};
 
 /// One rollout. A beginning that does not fit into `dialogue.max_tokens` gives an empty one, as for a model of the run.
 ///
@@ -17,10 +17,10 @@ pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'
     let Workshop { renderer, evaluated: dialogue, pool, .. } = workshop;
     let limits = workshop.rollout_limits(workshop.run.evaluate.horizon, workshop.run.evaluate.max_new_tokens);
     let problem = workshop.problem(&begin.trajectory.problem)?;
-    let Some((before, mut tokens)) = workshop.said(begin.trajectory, begin.position)? else {
+    let Some(said) = workshop.said(begin.trajectory, begin.position)? else {
         return Ok(Rollout { end: Some(End::OutOfTokens), ..Rollout::default() });
     };
-    let mut messages: Vec<(Role, String)> = before.into_iter().map(|turn| (turn.role, turn.text)).collect();
+    let Said { turns: mut messages, mut tokens, program: mut before } = said;
     let mut rollout = Rollout::default();
     while rollout.end.is_none() {
         let identity = Identity {
@@ -32,7 +32,7 @@ pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'
         };
         let said = asker.ask(&messages, identity).await?;
         let stopped = said.complete();
-        let program = submitted(&said.text, stopped).map(String::from);
+        let HandedIn { program, malformed } = submitted(dialogue, &said.text, stopped, before.as_deref());
         let report = match &program {
             Some(program) => {
                 let ticket = pool.submit(problem.clone(), program.clone());
@@ -48,6 +48,7 @@ pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'
             stopped,
             text: said.text,
             program,
+            malformed,
             report,
             feedback: feedback.as_ref().map(|f| f.text.clone()).unwrap_or_default(),
             reply: Vec::new(),
@@ -65,6 +66,7 @@ pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'
                 messages.extend([(Role::Assistant, turn.text.clone()), (Role::User, feedback.text)]);
             }
         }
+        before.clone_from(&turn.program);
         rollout.turns.push(turn);
     }
     Ok(rollout)

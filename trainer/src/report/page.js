@@ -25,9 +25,10 @@
     }));
   });
 
-  const program = (text) => {
+  // A turn that says only what changed comes with the program that this makes.
+  const program = ({ text, program: made }) => {
     const fenced = /```[^\n]*\n([\s\S]*?)(?:\n?```|$)/.exec(text || "");
-    return fenced ? fenced[1] : text || "";
+    return made ?? (fenced ? fenced[1] : text || "");
   };
   // Lines kept, added and removed, by the longest common subsequence.
   const diff = (before, after) => {
@@ -117,10 +118,11 @@
     const last = before.length ? before[before.length - 1].code : null;
     after.forEach((step, i) => own.append(turn(`submission ${first + i + 1}`, step, i ? after[i - 1].code ?? null : last, false)));
     if (!after.length) own.append(make("p", { class: "missing" }, "Nothing after the start."));
-    line.turns.forEach((t, i) => simulated.append(turn(`submission ${first + i + 1}`, { ...t, code: program(t.text) }, i ? program(line.turns[i - 1].text) : last, false)));
+    line.turns.forEach((t, i) => simulated.append(turn(`submission ${first + i + 1}`, { ...t, code: program(t) }, i ? program(line.turns[i - 1]) : last, false)));
     const pieces = tokens(line);
     if (pieces) simulated.append(pieces);
-    simulated.append(make("p", { class: "note" }, `Ended: ${(line.end || "with its submissions").replaceAll("_", " ")}`));
+    const reason = (line.turns[line.turns.length - 1] || {}).malformed;
+    simulated.append(make("p", { class: "note" }, `Ended: ${(line.end || "with its submissions").replaceAll("_", " ")}${reason ? `: ${reason}` : ""}`));
     const facts = `${line.problem} · after ${line.start} submission${line.start === 1 ? "" : "s"} · reward ${number(line.reward)}`;
     shown.prepend(make("p", { id: "facts", title: Object.entries(line.rewards || {}).map(([n, v]) => `${n} ${number(v)}`).join("\n") }, facts));
     shown.append(make("div", { class: "pair" }, own, simulated));

@@ -7,7 +7,7 @@
 //! and the tokens are the same; grades that take less than those steps cost no time at all. When nobody is
 //! thinking, whoever is next goes on at once.
 
-use super::learner::{Learner, Submitted};
+use super::learner::{Learner, Submitted, submitted};
 use super::{Limits, Rollout, Start};
 use crate::config::Sampling;
 use crate::dialogue::Dialogue;
@@ -163,8 +163,9 @@ impl Classroom<'_> {
     }
 
     /// What was drawn, on its way to the grader when there is a program in it.
-    fn submit(&self, learner: &Learner, drawn: Drawn) -> Result<Submitted> {
+    pub(super) fn submit(&self, learner: &Learner, drawn: Drawn) -> Result<Submitted> {
         let text = self.renderer.body_text(&drawn.tokens)?;
-        Ok(Submitted::new(drawn, text, |program| self.pool.submit(learner.problem.clone(), program)))
+        let handed_in = submitted(self.dialogue, &text, drawn.complete(), learner.program.as_deref());
+        Ok(Submitted::new(drawn, text, handed_in, |program| self.pool.submit(learner.problem.clone(), program)))
     }
 }

@@ -1,7 +1,7 @@
 //! One simulated learner: a small state machine, and what it leaves behind.
 
 use super::{Classroom, Limits, Start};
-use crate::dialogue::{Dialogue, Unclosed, extract_program};
+use crate::dialogue::Dialogue;
 use crate::error::Result;
 use crate::generate::{Drawn, RngKey, SlotId};
 use crate::tokens::answer;
@@ -22,7 +22,7 @@ pub enum End {
     OutOfTurns,
     /// A submission or the conversation became too long.
     OutOfTokens,
-    /// A turn held no program.
+    /// A turn held no program, or a diff that does not fit the program before it.
     Malformed,
     /// It said nothing, where that means giving up (`dialogue.give_up`).
     GaveUp,
@@ -41,8 +41,10 @@ pub struct Turn {
     pub stopped: bool,
     /// The turn as text.
     pub text: String,
-    /// The program in it.
+    /// The program in it, or that its diff makes.
     pub program: Option<String>,
+    /// Why its diff makes none.
+    pub malformed: Option<String>,
     /// Its grading.
     pub report: Option<Report>,
     /// What the learner was told.
@@ -97,16 +99,31 @@ impl Rollout {
     }
 }
 
-/// The program of a turn, if the turn came to an end of its own.
-pub(crate) fn submitted(text: &str, complete: bool) -> Option<&str> {
-    extract_program(text, Unclosed::Refuse).filter(|_| complete)
+/// What a turn hands in.
+#[derive(Debug, Default)]
+pub(crate) struct HandedIn {
+    /// The program.
+    pub program: Option<String>,
+    /// Why a diff makes none.
+    pub malformed: Option<String>,
+}
+
+/// What a turn hands in after the program `before`, if the turn came to an end of its own.
+pub(crate) fn submitted(dialogue: &Dialogue, text: &str, complete: bool, before: Option<&str>) -> HandedIn {
+    if !complete {
+        return HandedIn::default();
+    }
+    match dialogue.program(text, before) {
+        Ok(program) => HandedIn { program, malformed: None },
+        Err(reason) => HandedIn { program: None, malformed: Some(reason) },
+    }
 }
 
 /// A turn that was drawn and, when it holds a program, is being graded.
 pub(super) struct Submitted {
     drawn: Drawn,
     text: String,
-    program: Option<String>,
+    handed_in: HandedIn,
     ticket: Option<Ticket>,
     since: Instant,
 }
@@ -115,25 +132,24 @@ pub(super) struct Submitted {
 pub(super) struct Graded {
     drawn: Drawn,
     text: String,
-    program: Option<String>,
+    handed_in: HandedIn,
     report: Option<Report>,
 }
 
 impl Submitted {
-    /// `grade` is given the program of a turn that came to its end.
-    pub fn new(drawn: Drawn, text: String, grade: impl FnOnce(String) -> Ticket) -> Self {
-        let program = submitted(&text, drawn.complete()).map(String::from);
-        let ticket = program.clone().map(grade);
-        Submitted { drawn, text, program, ticket, since: Instant::now() }
+    /// `grade` is given the program of a turn.
+    pub fn new(drawn: Drawn, text: String, handed_in: HandedIn, grade: impl FnOnce(String) -> Ticket) -> Self {
+        let ticket = handed_in.program.clone().map(grade);
+        Submitted { drawn, text, handed_in, ticket, since: Instant::now() }
     }
 
     /// Waits for the grade, which is not there before `delay` has passed.
     pub fn wait(self, delay: Duration) -> Graded {
-        let Submitted { drawn, text, program, ticket, since } = self;
+        let Submitted { drawn, text, handed_in, ticket, since } = self;
         if ticket.is_some() {
             std::thread::sleep(delay.saturating_sub(since.elapsed()));
         }
-        Graded { drawn, text, program, report: ticket.map(Ticket::wait) }
+        Graded { drawn, text, handed_in, report: ticket.map(Ticket::wait) }
     }
 }
 
@@ -143,13 +159,15 @@ pub(super) struct Learner {
     pub key: RngKey,
     /// Tokens of the conversation so far.
     pub tokens: usize,
+    /// The program handed in last.
+    pub program: Option<String>,
     pub rollout: Rollout,
 }
 
 impl Learner {
     pub fn new(slot: SlotId, start: &Start, key: RngKey) -> Self {
-        let (problem, tokens) = (start.problem.clone(), start.prompt.len());
-        Learner { slot, problem, key, tokens, rollout: Rollout::default() }
+        let (problem, program, tokens) = (start.problem.clone(), start.program.clone(), start.prompt.len());
+        Learner { slot, problem, key, tokens, program, rollout: Rollout::default() }
     }
 
     /// Takes a graded turn into the rollout. Gives the tokens to read before the next turn, `None` when this was the last.
@@ -157,7 +175,7 @@ impl Learner {
     /// # Errors
     /// The tokenizer's.
     pub fn take(&mut self, graded: Graded, room: &Classroom) -> Result<Option<Vec<u32>>> {
-        let Graded { drawn, text, program, report } = graded;
+        let Graded { drawn, text, handed_in: HandedIn { program, malformed }, report } = graded;
         let (limits, turn) = (&room.limits, self.rollout.turns.len());
         let feedback = report.as_ref().map(|r| room.dialogue.feedback(turn, r));
         let left = limits.max_tokens.saturating_sub(self.tokens + drawn.tokens.len());
@@ -168,6 +186,7 @@ impl Learner {
             log_probs: drawn.log_probs,
             text,
             program,
+            malformed,
             report,
             feedback: feedback.as_ref().map(|f| f.text.clone()).unwrap_or_default(),
             reply: Vec::new(),
@@ -184,6 +203,7 @@ impl Learner {
         }
         let reply = end.is_none().then(|| turn.reply.clone());
         self.tokens += turn.tokens.len() + turn.reply.len();
+        self.program.clone_from(&turn.program);
         self.rollout.turns.push(turn);
         self.rollout.end = end;
         Ok(reply)

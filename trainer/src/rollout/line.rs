@@ -64,6 +64,11 @@ impl<'a> StudentLine<'a> {
 #[derive(Debug, Serialize)]
 struct TurnLine<'a> {
     text: &'a str,
+    /// The program, where it is not in the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    malformed: Option<&'a str>,
     grade: Option<f64>,
     verdict: Option<Outcome>,
     /// How each test ended.
@@ -86,6 +91,8 @@ impl<'a> RolloutLine<'a> {
     ) -> Self {
         let turns = rollout.turns.iter().map(|t| TurnLine {
             text: &t.text,
+            program: t.program.as_deref().filter(|program| !holds(&t.text, program)),
+            malformed: t.malformed.as_deref(),
             grade: t.report.as_ref().map(|r| r.grade),
             verdict: t.report.as_ref().map(|r| r.verdict),
             tests: t.report.iter().flat_map(|r| &r.tests).map(|test| test.outcome).collect(),
@@ -106,6 +113,11 @@ impl<'a> RolloutLine<'a> {
             real_grades: trajectory.steps.iter().skip(position).map(|s| s.report.grade).collect(),
         }
     }
+}
+
+/// Whether a turn's text says its program without the program before it: in a fence, or bare.
+fn holds(text: &str, program: &str) -> bool {
+    text == program || extract_program(text, Unclosed::Refuse) == Some(program)
 }
 
 /// A line read back.
@@ -147,6 +159,8 @@ struct Line {
 #[derive(Deserialize)]
 struct TurnRead {
     text: String,
+    program: Option<String>,
+    malformed: Option<String>,
     grade: Option<f64>,
     verdict: Option<Outcome>,
     tests: Vec<Outcome>,
@@ -207,14 +221,15 @@ fn turn(read: TurnRead) -> Turn {
         Report { grade: read.grade.unwrap_or(0.0), verdict, tests, stdout_bytes: 0, instructions: 0 }
     });
     // A policy without a model hands in bare programs; what was graded and holds no fence is one.
-    let fenced = extract_program(&read.text, Unclosed::Refuse).map(String::from);
-    let program = report.as_ref().map(|_| fenced.unwrap_or_else(|| read.text.clone()));
+    let fenced = || extract_program(&read.text, Unclosed::Refuse).map(String::from);
+    let program = report.as_ref().map(|_| read.program.clone().or_else(fenced).unwrap_or_else(|| read.text.clone()));
     Turn {
         tokens: vec![0; read.tokens],
         log_probs: Vec::new(),
         stopped: read.stopped,
         text: read.text,
         program,
+        malformed: read.malformed,
         report,
         feedback: read.feedback,
         reply: Vec::new(),
@@ -233,6 +248,7 @@ mod tests {
             stopped: program.is_some(),
             text: text.into(),
             program: program.map(String::from),
+            malformed: None,
             report: program.map(|_| report(grade)),
             feedback: "told".into(),
             reply: Vec::new(),
@@ -262,7 +278,8 @@ mod tests {
         let turns = vec![
             turn("```python\nx = 2\n```", Some("x = 2"), 50.0),
             turn("x = 3", Some("x = 3"), 100.0),
-            turn("```python\nx =", None, 0.0),
+            turn("```diff\n@@ -1 +1 @@\n-x = 3\n+x = 1\n```", Some("x = 1"), 100.0),
+            Turn { malformed: Some("why".into()), ..turn("```python\nx =", None, 0.0) },
         ];
         let rollout = Rollout { turns, end: Some(End::OutOfTokens) };
         let line = RolloutLine::new(&trajectory, 1, 2, &rollout, 0.25, None);
@@ -272,8 +289,11 @@ mod tests {
         let read = read_rollouts(&path).unwrap();
         assert_eq!((read.len(), read[0].sample, read[0].reward), (1, 2, 0.25));
         let programs: Vec<_> = read[0].rollout.turns.iter().map(|t| t.program.as_deref()).collect();
-        assert_eq!(programs, [Some("x = 2"), Some("x = 3"), None]);
-        let beside = crate::rollout::Beside { trajectory: &trajectory, position: 1, turns: 3, max_new_tokens: 8 };
+        assert_eq!(programs, [Some("x = 2"), Some("x = 3"), Some("x = 1"), None]);
+        assert_eq!(read[0].rollout.turns[3].malformed.as_deref(), Some("why"));
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(written.matches("\"program\":").count(), 1, "only where the text does not say it");
+        let beside = crate::rollout::Beside { trajectory: &trajectory, position: 1, turns: 4, max_new_tokens: 8 };
         for name in novice_rewards::RewardName::all() {
             let rewards = [crate::config::WeightedReward { name, weight: 1.0 }];
             let of = |rollout| crate::rollout::score(beside, &[rollout], &rewards);

@@ -9,10 +9,12 @@ mod learner;
 mod line;
 mod prefill;
 mod score;
+#[cfg(test)]
+mod tests;
 
 pub use classroom::{Classroom, Rolled, Spent};
-pub(crate) use learner::submitted;
 pub use learner::{End, Rollout, Turn};
+pub(crate) use learner::{HandedIn, submitted};
 pub use line::{RolloutLine, SavedRollout, StudentLine, read_rollouts};
 pub use score::{Beside, Scored, overlong, score, worth};
 
@@ -28,6 +30,8 @@ pub struct Start {
     pub prompt: Vec<u32>,
     /// What the submissions are graded against.
     pub problem: Arc<Problem>,
+    /// The program handed in last, where the prompt holds one: a diff is against it.
+    pub program: Option<String>,
     /// Names this start in the random numbers: the same key draws the same tokens.
     pub key: RngKey,
 }

@@ -6,9 +6,9 @@
 //! beside the chosen one, behind the same header ([`pair_trees`]). A trajectory that is too long becomes several trees, each
 //! target in exactly one of them (see [`crate::dialogue::windows`]).
 
-use super::transcript::Transcript;
+use super::transcript::{Body, Transcript};
 use super::tree::{SegmentId, Span, TokenTree};
-use crate::dialogue::{Exchange, Limits, Window, windows};
+use crate::dialogue::{Exchange, Length, Limits, Window, windows};
 use crate::error::Result;
 use crate::traces::Pair;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub fn conversation_trees(transcript: &Transcript, limits: Limits, first_target:
         .enumerate()
         .map(|(i, e)| Exchange {
             history: transcript.history_len(e),
-            target: transcript.header.len() + e.body.len(),
+            target: transcript.target_len(&e.body),
             wanted: i >= first_target,
         })
         .collect();
@@ -94,29 +94,31 @@ pub struct PairTrees {
 }
 
 /// The pairs of one anchor, each with the rejected submission's body.
-type Sides<'a> = Vec<(Pair, &'a [u32])>;
+type Sides<'a> = Vec<(Pair, &'a Body)>;
 
-/// The trees in which each pair occurs once. Pairs that name a step that is not there are ignored.
+/// The same, in the tokens that they have in a window.
+type Rejected<'a> = Vec<(Pair, &'a [u32])>;
+
+/// The trees in which each pair occurs once. With each pair comes the body of its rejected submission, written as one that stands in the
+/// place of the chosen. Pairs whose chosen step is not there are ignored.
 ///
 /// # Errors
 /// Those of [`TokenTree`]; none on a transcript that this room made.
-pub fn pair_trees(transcript: &Transcript, pairs: &[Pair], limits: Limits) -> Result<PairTrees> {
-    let body = |step: usize| transcript.exchanges.get(step).map(|e| e.body.as_slice());
+pub fn pair_trees(transcript: &Transcript, pairs: &[(Pair, Body)], limits: Limits) -> Result<PairTrees> {
     let mut at: BTreeMap<usize, Sides<'_>> = BTreeMap::new();
-    for &pair in pairs {
-        if let (Some(_), Some(rejected)) = (body(pair.chosen), body(pair.rejected)) {
-            at.entry(pair.chosen).or_default().push((pair, rejected));
-        }
+    for (pair, rejected) in pairs.iter().filter(|(pair, _)| pair.chosen < transcript.exchanges.len()) {
+        at.entry(pair.chosen).or_default().push((*pair, rejected));
     }
     let exchanges: Vec<Exchange> = transcript
         .exchanges
         .iter()
         .enumerate()
         .map(|(i, e)| {
-            let rejected = at.get(&i).into_iter().flatten().map(|(_, body)| body.len());
+            let rejected = at.get(&i).into_iter().flatten().map(|(_, body)| transcript.target_len(body));
+            let longer = |a: Length, b: Length| Length { oldest: a.oldest.max(b.oldest), later: a.later.max(b.later) };
             Exchange {
                 history: transcript.history_len(e),
-                target: transcript.header.len() + rejected.fold(e.body.len(), usize::max),
+                target: rejected.fold(transcript.target_len(&e.body), longer),
                 wanted: at.contains_key(&i),
             }
         })
@@ -127,13 +129,13 @@ pub fn pair_trees(transcript: &Transcript, pairs: &[Pair], limits: Limits) -> Re
     Ok(PairTrees { trees, too_long })
 }
 
-fn pair_tree(transcript: &Transcript, window: &Window, at: &BTreeMap<usize, Sides<'_>>) -> Result<PairTree> {
+fn pair_tree<'a>(transcript: &Transcript, window: &Window, at: &BTreeMap<usize, Sides<'a>>) -> Result<PairTree> {
     let mut tree = TokenTree::default();
     let mut pairs = Vec::new();
     let mut trunk: Option<SegmentId> = None;
     let mut run = transcript.preamble.clone();
     // The chosen body at the start of `run`, to become a target once the run is a segment.
-    let mut chosen: Option<(usize, Sides<'_>)> = None;
+    let mut chosen: Option<(usize, Rejected<'_>)> = None;
     for (i, body, answer) in along(transcript, window) {
         run.extend_from_slice(&transcript.header);
         if let Some(sides) = at.get(&i).filter(|_| window.targets.contains(&i)) {
@@ -141,7 +143,8 @@ fn pair_tree(transcript: &Transcript, window: &Window, at: &BTreeMap<usize, Side
             trunk = Some(tree.push(parent, &run)?);
             declare(&mut tree, &mut pairs, parent, trunk, chosen.take())?;
             run = Vec::new();
-            chosen = Some((body.len(), sides.clone()));
+            let rejected = |(pair, body): &(Pair, &'a Body)| (*pair, body.at(i == window.start));
+            chosen = Some((body.len(), sides.iter().map(rejected).collect()));
         }
         run.extend_from_slice(body);
         run.extend_from_slice(answer);
@@ -158,7 +161,7 @@ fn declare(
     pairs: &mut Vec<PairSpans>,
     parent: Option<SegmentId>,
     here: Option<SegmentId>,
-    chosen: Option<(usize, Sides<'_>)>,
+    chosen: Option<(usize, Rejected<'_>)>,
 ) -> Result<()> {
     let (Some(segment), Some((len, sides))) = (here, chosen) else { return Ok(()) };
     for (pair, rejected) in sides {
@@ -174,9 +177,10 @@ fn declare(
 /// The steps of a window: index, body, and what follows (nothing behind the last target).
 fn along<'a>(transcript: &'a Transcript, window: &Window) -> impl Iterator<Item = (usize, &'a [u32], &'a [u32])> {
     let last = window.targets.last().copied().unwrap_or(window.start);
-    transcript.exchanges.iter().enumerate().take(last + 1).skip(window.start).map(move |(i, e)| {
+    let oldest = window.start;
+    transcript.exchanges.iter().enumerate().take(last + 1).skip(oldest).map(move |(i, e)| {
         let answer: &[u32] = if i < last { &e.answer } else { &[] };
-        (i, e.body.as_slice(), answer)
+        (i, e.body.at(i == oldest), answer)
     })
 }
 
@@ -192,6 +196,11 @@ mod tests {
 
     fn transcript(r: &Renderer, programs: &[&str]) -> Transcript {
         Transcript::new(r, &conversation(programs)).unwrap()
+    }
+
+    /// Each pair with the body that its rejected submission has in the transcript: whole programs are the same in any place.
+    fn sides(t: &Transcript, pairs: &[Pair]) -> Vec<(Pair, Body)> {
+        pairs.iter().map(|pair| (*pair, t.exchanges[pair.rejected].body.clone())).collect()
     }
 
     /// The text of each span.
@@ -233,7 +242,7 @@ mod tests {
         let r = renderer(Template::Chatml);
         let t = transcript(&r, &["a = 0", "a = 1", "a = 2", "a = 3"]);
         let pairs = [Pair { chosen: 1, rejected: 3 }, Pair { chosen: 2, rejected: 3 }];
-        let built = pair_trees(&t, &pairs, WIDE).unwrap();
+        let built = pair_trees(&t, &sides(&t, &pairs), WIDE).unwrap();
         assert_eq!((built.trees.len(), built.too_long.len()), (1, 0));
         let PairTree { tree, pairs: spans } = &built.trees[0];
         assert_eq!(spans.iter().map(|p| p.pair).collect::<Vec<_>>(), pairs);
@@ -246,15 +255,16 @@ mod tests {
             for side in [p.chosen, p.rejected] {
                 let span = tree.spans()[side];
                 let mut expected = prompt.clone();
-                expected.extend(&t.exchanges[if side == p.chosen { p.pair.chosen } else { p.pair.rejected }].body);
+                let step = if side == p.chosen { p.pair.chosen } else { p.pair.rejected };
+                expected.extend(t.exchanges[step].body.at(false));
                 assert!(tree.path(span.segment).starts_with(&expected));
             }
             let leaf = tree.spans()[p.rejected];
             assert_eq!(tree.path(leaf.segment).len(), prompt.len() + leaf.len, "nothing follows a rejected one");
         }
         // The trunk is encoded once: two leaves more than the chain up to the last chosen one.
-        let chain = t.prompt(2, WIDE).unwrap().tokens.len() + t.exchanges[2].body.len();
-        assert_eq!(tree.len(), chain + 2 * t.exchanges[3].body.len());
+        let chain = t.prompt(2, WIDE).unwrap().tokens.len() + t.exchanges[2].body.at(false).len();
+        assert_eq!(tree.len(), chain + 2 * t.exchanges[3].body.at(false).len());
     }
 
     #[test]
@@ -264,7 +274,7 @@ mod tests {
         let t = transcript(&r, &["a = 0", "a = 1", "a = 2", long.as_str(), "a = 4"]);
         let pairs = [Pair { chosen: 1, rejected: 3 }, Pair { chosen: 2, rejected: 4 }, Pair { chosen: 9, rejected: 1 }];
         let limits = Limits { max_tokens: 400, reserve_tokens: 50 };
-        let built = pair_trees(&t, &pairs, limits).unwrap();
+        let built = pair_trees(&t, &sides(&t, &pairs), limits).unwrap();
         assert_eq!(built.too_long, pairs[..1]);
         assert_eq!(built.trees.len(), 1);
         assert_eq!(built.trees[0].pairs[0].pair, pairs[1]);
@@ -288,7 +298,7 @@ mod tests {
             prop_assert_eq!(steps, (first..programs.len()).collect::<Vec<_>>());
             for w in &built.trees {
                 prop_assert!(w.tree.len() <= max_tokens);
-                let ids = |i: usize| t.exchanges[w.steps[i]].body.clone();
+                let ids = |i: usize| t.exchanges[w.steps[i]].body.at(false).to_vec();
                 let flat = w.tree.flatten();
                 for (i, range) in w.tree.edge_ranges().into_iter().enumerate() {
                     let drawn: Vec<u32> = flat.edges[range].iter().map(|e| flat.tokens[e.child]).collect();
@@ -308,7 +318,7 @@ mod tests {
             let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
             let t = transcript(&r, &programs);
             let pairs: Vec<Pair> = (1..programs.len() - 1).map(|i| Pair { chosen: i, rejected: i + 1 }).collect();
-            let built = pair_trees(&t, &pairs, Limits { max_tokens, reserve_tokens }).unwrap();
+            let built = pair_trees(&t, &sides(&t, &pairs), Limits { max_tokens, reserve_tokens }).unwrap();
             let mut seen: Vec<Pair> = built.trees.iter().flat_map(|w| w.pairs.iter().map(|p| p.pair)).collect();
             seen.extend(&built.too_long);
             seen.sort_unstable();

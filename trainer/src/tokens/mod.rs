@@ -30,5 +30,5 @@ pub use config::chat_template;
 pub use render::Renderer;
 pub use rollouts::RolloutTree;
 pub use tokenizer::Tokenizer;
-pub use transcript::{ExchangeTokens, Prompt, Transcript, answer};
+pub use transcript::{Body, ExchangeTokens, Prompt, Transcript, answer};
 pub use tree::{Edge, FlatSegment, FlatTree, SegmentId, Span, TokenTree};

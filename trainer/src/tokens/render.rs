@@ -160,7 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn turn(role: Role, text: &str) -> Turn {
-        Turn { role, text: text.to_string(), step: None }
+        Turn { role, text: text.to_string(), whole: None, step: None }
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub(crate) fn renderer(template: Template) -> Renderer {
 pub(crate) fn conversation(programs: &[&str]) -> Conversation {
     let mut turns = vec![Turn::preamble(Role::System, "new"), Turn::preamble(Role::User, "the task")];
     for (i, program) in programs.iter().enumerate() {
-        turns.push(Turn { role: Role::Assistant, text: fence(program), step: Some(i) });
-        turns.push(Turn { role: Role::User, text: format!("Grade: {i}"), step: Some(i) });
+        turns.push(Turn { role: Role::Assistant, text: fence(program), whole: None, step: Some(i) });
+        turns.push(Turn { role: Role::User, text: format!("Grade: {i}"), whole: None, step: Some(i) });
     }
     Conversation { student: "s".into(), problem: "p".into(), turns }
 }

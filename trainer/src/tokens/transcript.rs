@@ -1,14 +1,43 @@
 //! [`Transcript`]: a conversation in tokens, each turn tokenised once, in the runs that trees are built from.
 
 use super::render::Renderer;
-use crate::dialogue::{Conversation, Limits, Turn, context_start};
+use crate::dialogue::{Conversation, Length, Limits, Turn, context_start};
 use crate::error::Result;
+
+/// A submission and its stop token: what carries the loss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    later: Vec<u32>,
+    /// Where it differs.
+    oldest: Option<Vec<u32>>,
+}
+
+impl Body {
+    /// Tokenises a submission.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`].
+    pub fn new(renderer: &Renderer, submission: &Turn) -> Result<Self> {
+        let oldest = submission.whole.as_deref().map(|whole| renderer.assistant_body(whole)).transpose()?;
+        Ok(Body { later: renderer.assistant_body(&submission.text)?, oldest })
+    }
+
+    /// The tokens; `oldest` says whether it is the oldest submission in the context, before which nothing can be read.
+    pub fn at(&self, oldest: bool) -> &[u32] {
+        self.oldest.as_deref().filter(|_| oldest).unwrap_or(&self.later)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> Length {
+        Length { oldest: self.at(true).len(), later: self.at(false).len() }
+    }
+}
 
 /// A submission and what was said to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeTokens {
-    /// The submission and its stop token: what carries the loss.
-    pub body: Vec<u32>,
+    /// The submission.
+    pub body: Body,
     /// What follows as history: the line end behind the submission, and the feedback turn.
     pub answer: Vec<u32>,
 }
@@ -42,7 +71,7 @@ impl Transcript {
         let exchanges = conversation.exchanges().map(|(submission, feedback)| {
             let mut answer = renderer.after_assistant().to_vec();
             answer.extend(renderer.turns(feedback)?);
-            Ok(ExchangeTokens { body: renderer.assistant_body(&submission.text)?, answer })
+            Ok(ExchangeTokens { body: Body::new(renderer, submission)?, answer })
         });
         Ok(Transcript {
             preamble: renderer.turns(conversation.preamble())?,
@@ -52,15 +81,22 @@ impl Transcript {
     }
 
     /// Tokens of exchange `i` as history.
-    pub(super) fn history_len(&self, exchange: &ExchangeTokens) -> usize {
-        self.header.len() + exchange.body.len() + exchange.answer.len()
+    pub(super) fn history_len(&self, exchange: &ExchangeTokens) -> Length {
+        let Length { oldest, later } = self.target_len(&exchange.body);
+        Length { oldest: oldest + exchange.answer.len(), later: later + exchange.answer.len() }
+    }
+
+    /// Tokens of a submission with its header.
+    pub(super) fn target_len(&self, body: &Body) -> Length {
+        let Length { oldest, later } = body.len();
+        Length { oldest: self.header.len() + oldest, later: self.header.len() + later }
     }
 
     /// The prompt for submission `step` (steps before it as history, the oldest dropped where they do not fit beside
     /// `limits.reserve_tokens`). `None` when not even the preamble fits, or there are not that many steps.
     pub fn prompt(&self, step: usize, limits: Limits) -> Option<Prompt> {
         let before = self.exchanges.get(..step)?;
-        let lengths: Vec<usize> = before.iter().map(|e| self.history_len(e)).collect();
+        let lengths: Vec<Length> = before.iter().map(|e| self.history_len(e)).collect();
         let start = context_start(self.preamble.len() + self.header.len(), &lengths, limits)?;
         let mut tokens = self.chain(start, step);
         tokens.extend_from_slice(&self.header);
@@ -70,9 +106,9 @@ impl Transcript {
     /// The preamble and the whole exchanges `start..end`.
     pub(super) fn chain(&self, start: usize, end: usize) -> Vec<u32> {
         let mut tokens = self.preamble.clone();
-        for exchange in self.exchanges.iter().take(end).skip(start) {
+        for (i, exchange) in self.exchanges.iter().enumerate().take(end).skip(start) {
             tokens.extend_from_slice(&self.header);
-            tokens.extend_from_slice(&exchange.body);
+            tokens.extend_from_slice(exchange.body.at(i == start));
             tokens.extend_from_slice(&exchange.answer);
         }
         tokens
@@ -122,7 +158,7 @@ mod tests {
             assert!(text.ends_with("<|im_start|>assistant\n"));
             if step < 3 {
                 assert!(whole.starts_with(&prompt.tokens));
-                assert_eq!(whole[prompt.tokens.len()..][..2], t.exchanges[step].body[..2]);
+                assert_eq!(whole[prompt.tokens.len()..][..2], t.exchanges[step].body.at(false)[..2]);
             }
         }
         assert_eq!(t.prompt(4, limits), None);
@@ -143,7 +179,7 @@ mod tests {
     #[test]
     fn an_answer_to_a_cut_submission_closes_its_turn() {
         let r = renderer(Template::Chatml);
-        let feedback = Turn { role: Role::User, text: "no".into(), step: Some(0) };
+        let feedback = Turn { role: Role::User, text: "no".into(), whole: None, step: Some(0) };
         let open = r.tokenizer().encode("```python\nx").unwrap();
         let closed = r.assistant_body("```python\nx").unwrap();
         let a = [open, answer(&r, false, &feedback).unwrap()].concat();

@@ -17,6 +17,7 @@ fn turn(name: &str, grade: f64, tokens: usize, stopped: bool) -> Turn {
         stopped,
         text: program.clone(),
         program: Some(program),
+        malformed: None,
         report: Some(report(grade)),
         feedback: String::new(),
         reply: vec![8],
@@ -51,7 +52,7 @@ fn played<'a>(student: &'a Trajectory, rollouts: Vec<Rollout>, settings: &DapoSe
 }
 
 fn start() -> Start {
-    Start { prompt: vec![1, 2, 3], problem: problem("p", "", ""), key: RngKey::default() }
+    Start { prompt: vec![1, 2, 3], problem: problem("p", "", ""), program: None, key: RngKey::default() }
 }
 
 fn close(have: &[f64], want: &[f64]) {
