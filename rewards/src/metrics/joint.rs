@@ -48,12 +48,12 @@ pub fn grade_proximity(pairs: &[Pair], steps: usize, window: Window) -> Vec<Opti
         .collect()
 }
 
-/// Distance of the grade curves in 0..=1: the mean over turns `1..=H`, `H` those of the longer path, of `|model - student| / 100`, last
-/// grade held; 0 where neither took a turn. It is 1 less the joint grade proximity over these turns, and every turn's gap counts in
-/// full. (The area under lines drawn from the common start counts the last gap half, so that a learner who breaks the format at
+/// Distance of the grade curves in 0..=1: the mean over turns `1..=turns`, the limit of both, of `|model - student| / 100`, last
+/// grade held. It is 1 less the joint grade proximity over all steps, and every turn's gap counts in full, so that no turn is worth
+/// more to a learner who takes fewer. (Over the turns of the longer path alone, a learner who breaks the format at once beside a student who
+/// solves at once would be counted for one turn, and one who tries in vain for all. The area under lines drawn from the common start counts the last gap half, so that a learner who breaks the format at
 /// once beside a student with one step left would be given half of the distance for nothing.)
-pub fn curve_distance(pair: &Pair) -> f64 {
-    let turns = pair.model.len().max(pair.student.len());
+pub fn curve_distance(pair: &Pair, turns: usize) -> f64 {
     let held = |grades, step| held_grade(pair.start_grade, grades, step);
     let gap = |step| 1.0 - grade_closeness(held(pair.model, step), held(pair.student, step));
     if turns == 0 { 0.0 } else { (1..=turns).map(gap).sum::<f64>() / turns as f64 }
@@ -108,9 +108,14 @@ mod tests {
 
     #[test]
     fn curve_distances_by_hand() {
-        let distance =
-            |start_grade, model: &[f64], student: &[f64]| curve_distance(&Pair { start_grade, model, student });
-        assert_eq!(distance(0.0, &[50.0, 100.0], &[50.0, 50.0, 100.0]), 0.5 / 3.0);
+        let over = |turns, start_grade, model: &[f64], student: &[f64]| {
+            curve_distance(&Pair { start_grade, model, student }, turns)
+        };
+        let distance = |start_grade, model: &[f64], student: &[f64]| over(2, start_grade, model, student);
+        assert_eq!(over(3, 0.0, &[50.0, 100.0], &[50.0, 50.0, 100.0]), 0.5 / 3.0);
+        assert_eq!(over(0, 0.0, &[], &[]), 0.0);
+        // In vain beside a student who solves at once: as far away after one turn as after four.
+        assert_eq!([over(4, 0.0, &[0.0], &[100.0]), over(4, 0.0, &[0.0; 4], &[100.0])], [1.0, 1.0]);
         // No program at the first turn, beside a student who keeps 60 and then solves: nothing is left of the 60.
         assert_eq!(distance(60.0, &[0.0], &[60.0, 100.0]), 0.8);
         assert_eq!(distance(60.0, &[0.0], &[100.0]), 1.0);
@@ -125,11 +130,11 @@ mod tests {
             start_grade in 0.0..100.0_f64,
             model in proptest::collection::vec(0.0..100.0_f64, 0..5),
             student in proptest::collection::vec(0.0..100.0_f64, 0..5),
+            turns in 0..6_usize,
         ) {
             let pair = Pair { start_grade, model: &model, student: &student };
-            let turns = model.len().max(student.len());
             let near: f64 = grade_proximity(&[pair], turns, Window::AllSteps).into_iter().flatten().sum();
-            prop_assert!(turns == 0 || (curve_distance(&pair) - (1.0 - near / turns as f64)).abs() < 1e-12);
+            prop_assert!(turns == 0 || (curve_distance(&pair, turns) - (1.0 - near / turns as f64)).abs() < 1e-12);
         }
     }
 

@@ -71,7 +71,7 @@ pub const STATISTICS: [Statistic; 32] = [
         "grade_curve_distance",
         Aim::Low,
         true,
-        "mean over the turns of the longer path of |Δgrade|/100, last grade held",
+        "mean over all turns up to the limit of |Δgrade|/100, last grade held",
         |t| t.mean(Mean::Curve),
     ),
     corrected(

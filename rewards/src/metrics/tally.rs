@@ -207,7 +207,8 @@ impl Tally {
         let start_grade = input.start.map_or(0.0, |start| clean_grade(start.grade));
         let grades = |steps: &[StepView]| steps.iter().map(|step| clean_grade(step.grade)).collect::<Vec<f64>>();
         let (ours, theirs) = (grades(input.rollout), grades(student));
-        self.observe_mean(Mean::Curve, curve_distance(&Pair { start_grade, model: &ours, student: &theirs }));
+        let pair = Pair { start_grade, model: &ours, student: &theirs };
+        self.observe_mean(Mean::Curve, curve_distance(&pair, self.turns));
         let held = |steps: &'_ [StepView<'_>], turn: usize| -> Vec<bool> {
             let last = steps.get(turn).or(steps.last()).map(|step| step.passed);
             last.or(input.start.map(|start| start.passed)).unwrap_or_default().to_vec()
