@@ -70,10 +70,14 @@ deny: ## Licences, bans and sources of all dependencies, where cargo-deny is ins
 		echo "== dependencies: not checked, cargo-deny is not installed" >&2; \
 	fi
 
-test-long: setup ## Run the tests that take minutes as well
+# Two tests need what a machine may not have: a folder with course.yaml and traces.jsonl, and a Python with transformers.
+WITHOUT = $(if $(NOVICE_TRACES),,--skip a_folder_of_real_traces) \
+	$(if $(NOVICE_PEER_PYTHON),,--skip transformers_reads_and_writes_the_same)
+
+test-long: setup ## Run the tests that take minutes as well (with NOVICE_TRACES and NOVICE_PEER_PYTHON set, two more)
 	@echo "== tests, long ones included" >&2
 	@$(CARGO) build $(FLAGS) --workspace --bins --tests
-	@$(CARGO) test $(FLAGS) --workspace -- --include-ignored
+	@$(CARGO) test $(FLAGS) --workspace -- --include-ignored $(WITHOUT)
 
 # The run whose report `make test-browser` opens.
 RUN ?= runs/demo
