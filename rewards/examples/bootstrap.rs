@@ -11,15 +11,7 @@ use std::time::Instant;
 
 fn main() {
     let start = Some(Start { program: "x = 0", grade: 0.0, passed: &[] });
-    let step = |grade: usize| StepView {
-        program: Some("x = 1"),
-        parses: true,
-        grade: grade as f64,
-        passed: &[],
-        tokens: 0,
-        truncated: false,
-        raised: false,
-    };
+    let step = |grade: usize| StepView::ran("x = 1", grade as f64);
     let policy = |shift: usize| -> Vec<Tally> {
         let mut students = vec![Tally::new(5); 400];
         for trajectory in 0..1000 {

@@ -65,8 +65,9 @@ fn output(input: &Input) -> Value {
         Input::Warp { warp: (ours, theirs) } => {
             // Every program another one: the gate against copies is open.
             let programs: Vec<String> = (0..ours.len()).map(|turn| format!("print({turn})")).collect();
-            let rollout: Vec<StepView> = ours.iter().zip(&programs).map(|(grade, code)| step(code, *grade)).collect();
-            let student: Vec<StepView> = theirs.iter().map(|grade| step("x", *grade)).collect();
+            let rollout: Vec<StepView> =
+                ours.iter().zip(&programs).map(|(grade, code)| StepView::ran(code, *grade)).collect();
+            let student: Vec<StepView> = theirs.iter().map(|grade| StepView::ran("x", *grade)).collect();
             let input =
                 RewardInput { start: None, rollout: &rollout, student: &student, max_turns: 0, max_new_tokens: 0 };
             json!({ "distance": 1.0 - grade_warping(&input) })
@@ -117,14 +118,10 @@ fn spelt(code: &str) -> Vec<String> {
     words(code).iter().map(spell).collect()
 }
 
-fn step(program: &str, grade: f64) -> StepView<'_> {
-    StepView { program: Some(program), parses: true, grade, passed: &[], tokens: 0, truncated: false, raised: false }
-}
-
 /// Counts one rollout of one submission beside a student's.
 fn observe(tally: &mut Tally, before: f64, model: f64, student: f64) {
     let start = Some(Start { program: "x = 0", grade: before, passed: &[] });
-    let (rollout, student) = ([step("x = 1", model)], [step("x = 1", student)]);
+    let (rollout, student) = ([StepView::ran("x = 1", model)], [StepView::ran("x = 1", student)]);
     let input = RewardInput { start, rollout: &rollout, student: &student, max_turns: 1, max_new_tokens: 0 };
     tally.observe(&input, &Memory::default());
 }

@@ -1,20 +1,15 @@
 //! Ablations: planned, killed, resumed, with an arm that fails.
 
-use super::{novice, repository, text};
+use super::{data, novice, repository, text, with_course};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const BASE: &str = r#"
-seed: 3
-threads: 1
-data:
-  course: course.yaml
-  source: synthetic
-  synthetic: {students: 6, problems_per_student: 3, max_submissions: 4}
-  split: {by: student, held_out_students: 0.34}
-stages: [sft, dpo]
+const BASE: &str = concat!(
+    "seed: 3\nthreads: 1\n",
+    data!(),
+    r#"stages: [sft, dpo]
 dialogue: {system_prompt: "", max_tokens: 640, reserve_tokens: 160}
 tokenizer: {train_vocab_size: 400}
 model:
@@ -23,14 +18,11 @@ sft: {epochs: 1, batch_trajectories: 4, eval_every: 0}
 dpo: {batch_pairs: 8}
 evaluate: {horizon: 2, max_trajectories: 3, starts_per_trajectory: 1, max_new_tokens: 32, resamples: 200}
 monitor: {checkpoint_every: 1, samples: 0, tensorboard: false}
-"#;
+"#
+);
 
 fn folder(matrix: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::copy(repository("configs/demo/course.yaml"), folder.path().join("course.yaml")).unwrap();
-    fs::write(folder.path().join("base.yaml"), BASE).unwrap();
-    fs::write(folder.path().join("m.yaml"), matrix).unwrap();
-    folder
+    with_course(&[("base.yaml", BASE), ("m.yaml", matrix)])
 }
 
 /// The tables, which must not depend on how often the ablation was stopped.

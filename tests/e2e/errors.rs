@@ -1,21 +1,17 @@
 //! Wrong input: file, line, field and advice; exit status 2; nothing half-written.
 
-use super::{novice, repository, text};
+use super::{novice, repository, text, with_course};
 use std::fs;
 use std::path::Path;
 
 /// A folder with a valid small configuration, which the test then spoils.
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let course = repository("configs/demo/course.yaml").canonicalize().unwrap();
-    fs::copy(course, folder.path().join("course.yaml")).unwrap();
     let line = |n: usize, code: &str| {
         format!("{}\n", serde_json::json!({"student": "s1", "problem": "total", "attempt": n, "code": code}))
     };
     let logs =
         line(1, "def total(numbers):\n    return 0\n") + &line(2, "def total(numbers):\n    return sum(numbers)\n");
-    fs::write(folder.path().join("logs.jsonl"), logs).unwrap();
-    folder
+    with_course(&[("logs.jsonl", &logs)])
 }
 
 fn refused(folder: &Path, config: &str, args: &[&str]) -> String {

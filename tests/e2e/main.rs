@@ -10,6 +10,19 @@ mod grade;
 mod remote;
 mod train;
 
+/// The data of a small run: six made-up students of the demo's course.
+macro_rules! data {
+    () => {
+        "data:
+  course: course.yaml
+  source: synthetic
+  synthetic: {students: 6, problems_per_student: 3, max_submissions: 4}
+  split: {by: student, held_out_students: 0.34}
+"
+    };
+}
+use data;
+
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +36,16 @@ fn novice(folder: &Path) -> Command {
 /// A file of the repository.
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// A folder with the demo's course and these files, by name.
+fn with_course(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(repository("configs/demo/course.yaml"), folder.path().join("course.yaml")).unwrap();
+    for (name, content) in files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
 }
 
 fn text(bytes: &[u8]) -> String {

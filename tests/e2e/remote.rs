@@ -1,6 +1,6 @@
 //! A prompted model behind an HTTP API, evaluated without any training: against a server on this machine that fails on purpose.
 
-use super::{novice, repository, text};
+use super::{data, novice, text, with_course};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -14,15 +14,10 @@ use std::time::{Duration, Instant};
 
 const KEY: &str = "sk-e2e-0123456789abcdef";
 
-const RUN: &str = r#"
-seed: 3
-threads: 1
-data:
-  course: course.yaml
-  source: synthetic
-  synthetic: {students: 6, problems_per_student: 3, max_submissions: 4}
-  split: {by: student, held_out_students: 0.34}
-stages: []
+const RUN: &str = concat!(
+    "seed: 3\nthreads: 1\n",
+    data!(),
+    r#"stages: []
 dialogue: {max_tokens: 1024, reserve_tokens: 160}
 tokenizer: {train_vocab_size: 400}
 evaluate:
@@ -34,7 +29,8 @@ evaluate:
   remote:
     - {name: them, base_url: "URL", model: test-model, key_env: NOVICE_TEST_KEY, backoff_ms: 1, prompt_price: 1.5,
        completion_price: 6, max_concurrent: CONCURRENT, extra: {reasoning_effort: low}}
-"#;
+"#
+);
 
 /// The bodies that a server was sent, in the order in which they came.
 type Bodies = Arc<Mutex<Vec<Value>>>;
@@ -97,11 +93,8 @@ fn answer(stream: impl Read + Write, seen: &Bodies, wait: Duration) -> Option<()
 }
 
 fn folder(url: &str, concurrent: usize) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::copy(repository("configs/demo/course.yaml"), folder.path().join("course.yaml")).unwrap();
     let run = RUN.replace("URL", url).replace("CONCURRENT", &concurrent.to_string());
-    fs::write(folder.path().join("tiny.yaml"), run).unwrap();
-    folder
+    with_course(&[("tiny.yaml", &run)])
 }
 
 /// Every file below a folder must be free of the key.

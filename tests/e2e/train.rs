@@ -1,21 +1,16 @@
 //! A whole run, small: train, resume after a kill, evaluate, simulate, traces.
 
-use super::{novice, repository, text};
+use super::{data, novice, text, with_course};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const RUN: &str = r#"
-seed: 3
-threads: 2
-data:
-  course: course.yaml
-  source: synthetic
-  synthetic: {students: 6, problems_per_student: 3, max_submissions: 4}
-  split: {by: student, held_out_students: 0.34}
-dialogue: {system_prompt: "", max_tokens: 640, reserve_tokens: 160}
+const RUN: &str = concat!(
+    "seed: 3\nthreads: 2\n",
+    data!(),
+    r#"dialogue: {system_prompt: "", max_tokens: 640, reserve_tokens: 160}
 tokenizer: {train_vocab_size: 400}
 model:
   init: {hidden_size: 32, intermediate_size: 64, layers: 2, heads: 2, kv_heads: 1, head_dim: 16}
@@ -24,13 +19,11 @@ dpo: {batch_pairs: 4}
 dapo: {steps: 4, groups: 2, group_size: 4, turns: 2, max_new_tokens: 48, resample_rounds: 1}
 evaluate: {horizon: 2, max_trajectories: 3, starts_per_trajectory: 1, max_new_tokens: 48}
 monitor: {checkpoint_every: 1, samples: 1, samples_every: 2}
-"#;
+"#
+);
 
 fn folder(config: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::copy(repository("configs/demo/course.yaml"), folder.path().join("course.yaml")).unwrap();
-    fs::write(folder.path().join("tiny.yaml"), config).unwrap();
-    folder
+    with_course(&[("tiny.yaml", config)])
 }
 
 fn succeed(folder: &Path, args: &[&str]) -> String {

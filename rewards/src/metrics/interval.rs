@@ -4,8 +4,8 @@
 //! drawn with replacement, their tallies added, the statistic computed ([`bootstrap`]). The interval is that of the percentiles. Two policies
 //! are compared on the same draws ([`compare`]): the two-sided p-value is twice the smaller share of resampled differences on either side of 0, with one
 //! added above and below so that it is never 0. Few students spread less in a bootstrap than their number allows: with n of them
-//! the exact test by all changes of sign gets no lower than 2^(1 − n), and so neither does this one. [`holm`] corrects for the number of comparisons (Holm 1979). Source of the
-//! method: Davison & Hinkley 1997, 2.4 and 3.8.
+//! the exact test by all changes of sign gets no lower than 2^(1 − n), and so neither does this one. [`holm`] corrects for the
+//! number of comparisons (Holm 1979). Source of the method: Davison & Hinkley 1997, 2.4 and 3.8.
 //!
 //! Random numbers come from ChaCha8 and the seed: equal inputs give equal intervals.
 
@@ -158,15 +158,7 @@ mod tests {
 
     /// One student whose model's only grade is `grade`, beside a real one of 100.
     fn student(grade: f64) -> Tally {
-        let step = |grade: f64| StepView {
-            program: Some("x = 1"),
-            parses: true,
-            grade,
-            passed: &[],
-            tokens: 0,
-            truncated: false,
-            raised: false,
-        };
+        let step = |grade: f64| StepView::ran("x = 1", grade);
         let (rollout, student) = ([step(grade)], [step(100.0)]);
         let mut tally = Tally::new(1);
         let start = Some(Start { program: "x = 0", grade: 0.0, passed: &[] });

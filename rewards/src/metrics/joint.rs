@@ -50,9 +50,10 @@ pub fn grade_proximity(pairs: &[Pair], steps: usize, window: Window) -> Vec<Opti
 
 /// Distance of the grade curves in 0..=1: the mean over turns `1..=turns`, the limit of both, of `|model - student| / 100`, last
 /// grade held. It is 1 less the joint grade proximity over all steps, and every turn's gap counts in full, so that no turn is worth
-/// more to a learner who takes fewer. (Over the turns of the longer path alone, a learner who breaks the format at once beside a student who
-/// solves at once would be counted for one turn, and one who tries in vain for all. The area under lines drawn from the common start counts the last gap half, so that a learner who breaks the format at
-/// once beside a student with one step left would be given half of the distance for nothing.)
+/// more to a learner who takes fewer. (Over the turns of the longer path alone, a learner who breaks the format at once beside a
+/// student who solves at once would be counted for one turn, and one who tries in vain for all. The area under lines drawn from the
+/// common start counts the last gap half, so that a learner who breaks the format at once beside a student with one step left
+/// would be given half of the distance for nothing.)
 pub fn curve_distance(pair: &Pair, turns: usize) -> f64 {
     let held = |grades, step| held_grade(pair.start_grade, grades, step);
     let gap = |step| 1.0 - grade_closeness(held(pair.model, step), held(pair.student, step));
@@ -160,15 +161,7 @@ mod tests {
 
     #[test]
     fn shares() {
-        let step = |program, parses| StepView {
-            program,
-            parses,
-            grade: 0.0,
-            passed: &[],
-            tokens: 0,
-            truncated: false,
-            raised: false,
-        };
+        let step = |program, parses| StepView { program, parses, ..StepView::ran("", 0.0) };
         let steps =
             [step(Some("a = 1"), true), step(Some("a=1 # same"), true), step(None, false), step(Some("a ="), false)];
         assert_eq!(parsing_share(&steps), Some(0.5));

@@ -15,7 +15,10 @@
 //! compare it with that of real students beside one another, at as many rollouts. A Brier score is not here: of one rollout a start
 //! `(s - y)²` is least for a policy that is always sure.
 
-use super::tally::{CONTEXTS, Tally};
+use super::tally::Tally;
+
+/// How many contexts there are.
+pub(super) const CONTEXTS: usize = 5;
 
 /// The context of a grade of 0..=100: 0; up to a quarter, a half, three quarters; more.
 pub fn context(grade: f64) -> usize {
@@ -64,15 +67,7 @@ mod tests {
     fn tally(starts: &[(f64, bool, bool)]) -> Tally {
         let mut tally = Tally::new(2);
         for (before, model, student) in starts {
-            let step = |solved: bool| StepView {
-                program: Some("x = 1"),
-                parses: true,
-                grade: if solved { 100.0 } else { 99.0 },
-                passed: &[],
-                tokens: 0,
-                truncated: false,
-                raised: false,
-            };
+            let step = |solved: bool| StepView::ran("x = 1", if solved { 100.0 } else { 99.0 });
             let start = Some(Start { program: "x = 0", grade: *before, passed: &[] });
             let (rollout, student) = ([step(*model)], [step(*student)]);
             let input = RewardInput { start, rollout: &rollout, student: &student, max_turns: 2, max_new_tokens: 0 };
@@ -120,15 +115,7 @@ mod tests {
         assert_eq!((gap(&t), discrimination(&t)), (Some(1.0), None));
         assert_eq!((gap(&Tally::new(1)), calibration(&Tally::new(1))), (None, None));
         // No submission at all is no solution; nor does a start count after which the student made none.
-        let real = [StepView {
-            program: Some("x"),
-            parses: true,
-            grade: 100.0,
-            passed: &[],
-            tokens: 0,
-            truncated: false,
-            raised: false,
-        }];
+        let real = [StepView::ran("x", 100.0)];
         let mut t = Tally::new(1);
         let input = RewardInput { start: None, rollout: &[], student: &real, max_turns: 1, max_new_tokens: 0 };
         t.observe(&input, &Memory::default());

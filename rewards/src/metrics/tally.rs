@@ -3,7 +3,7 @@
 
 use super::diversity::Memory;
 use super::joint::{Pair, curve_distance, held_grade};
-use super::solving::context;
+use super::solving::{CONTEXTS, context};
 use crate::codebleu::{Form, codebleu};
 use crate::edit::{EditKind, edit_kind, overlap, touched};
 use crate::python::{normal_form, words};
@@ -46,8 +46,7 @@ const TRANSITIONS: usize = RUNGS * RUNGS;
 const PUBLISHED: usize = 4;
 /// Numbers a step of the two survival curves: model and student, solved and stopped by then.
 const SURVIVAL: usize = 4;
-/// Contexts of [`super::solving`], and numbers of each: starts, and those where the model, the student, both solved at the next step.
-pub(crate) const CONTEXTS: usize = 5;
+/// Numbers of a context of [`super::solving`]: starts, and those where the model, the student, both solved at the next step.
 const SOLVING: usize = 4;
 
 /// Sums over rollouts that were allowed the same number of turns.

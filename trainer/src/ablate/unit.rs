@@ -8,7 +8,7 @@
 //! A stage starts from the model folder of the one before; adapters are folded in there, and the next stage begins with new ones.
 
 use super::matrix::{Arm, Matrix};
-use crate::config::{Representation, Run, StageName};
+use crate::config::{Run, StageName};
 use crate::error::{Error, Result};
 use novice_rewards::metrics::tally::Tally;
 use serde_json::{Value, json};
@@ -195,10 +195,6 @@ fn identity(work: Work, run: &Run, policy: &str, after: Option<&str>, data: &Val
     without("sandbox", &["threads", "keep_reports"]);
     // Where the files lie is nothing to what they hold, which is hashed.
     without("data", &["course", "traces"]);
-    // As stages were named before there was another way to write a submission.
-    if run.dialogue.representation == Representation::Code {
-        without("dialogue", &["representation"]);
-    }
     without("evaluate", &["resamples", "confidence", "reference", "baselines", "remote"]);
     if after.is_some() {
         without("model", &["path", "adapter", "init"]);

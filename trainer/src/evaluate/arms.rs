@@ -84,15 +84,7 @@ mod tests {
     use novice_rewards::view::{RewardInput, Start, StepView};
 
     fn tally(grade: f64) -> Tally {
-        let step = |grade| StepView {
-            program: Some("x = 1"),
-            parses: true,
-            grade,
-            passed: &[],
-            tokens: 1,
-            truncated: false,
-            raised: false,
-        };
+        let step = |grade| StepView::ran("x = 1", grade);
         let mut tally = Tally::new(1);
         let (rollout, student) = ([step(grade)], [step(100.0)]);
         let start = Some(Start { program: "x = 0", grade: 0.0, passed: &[] });

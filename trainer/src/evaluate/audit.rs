@@ -12,7 +12,8 @@
 //! a point is compared over the others. Over fewer than 20 points chance decides, and nothing fails.
 
 use super::Point;
-use super::scripted::{Script, Stage};
+use super::script::Script;
+use super::scripted::Stage;
 use crate::config::DapoSettings;
 use crate::random;
 use crate::rollout::{Beside, Rollout, overlong, worth};

@@ -7,7 +7,8 @@
 //! | room | job |
 //! |---|---|
 //! | `policy` | a model, a script or a remote model, from every start |
-//! | `scripted` | baselines and exploits without a model |
+//! | `script` | baselines and exploits without a model, by name |
+//! | `scripted` | the same, played |
 //! | `results` | tallies to numbers: intervals, differences to a reference, corrected p-values |
 //! | `shape` | tallies to what charts show by step, and by kind of edit |
 //! | `arms` | tallies of several seeds of an arm, pooled and compared |
@@ -18,6 +19,7 @@ mod arms;
 mod audit;
 mod policy;
 mod results;
+mod script;
 mod scripted;
 mod shape;
 mod table;
@@ -26,7 +28,8 @@ pub use arms::{Counted, pooled, results_of_arms};
 pub use audit::{AuditLine, Played, RewardAudit, audit};
 pub use policy::{Policy, REAL_STUDENT, baselines, half};
 pub use results::{Line, Results};
-pub use scripted::{Script, Stage};
+pub use script::Script;
+pub use scripted::Stage;
 pub use shape::{EditShape, Shape, Share, StepShape};
 
 use crate::config::Run;

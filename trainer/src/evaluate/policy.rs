@@ -1,7 +1,8 @@
 //! What can be rolled out: a model, a script, a real student beside another, a prompted model behind an HTTP API.
 
 use super::Point;
-use super::scripted::{Script, Stage};
+use super::script::Script;
+use super::scripted::Stage;
 use crate::error::Result;
 use crate::generate::RngKey;
 use crate::model::Model;

@@ -1,7 +1,8 @@
 //! From rollouts to numbers: every statistic of every policy with its interval, and its difference to a reference policy.
 //!
-//! Intervals and tests resample students (`novice_rewards::metrics::interval`). p-values are corrected by Holm's method, in families: the
-//! comparisons of a split and protocol that the tables show are one, the others another. The measures of diversity belong to a set of programs and have no interval.
+//! Intervals and tests resample students (`novice_rewards::metrics::interval`). p-values are corrected by Holm's method, in families:
+//! the comparisons of a split and protocol that the tables show are one, the others another. The measures of diversity belong to a
+//! set of programs and have no interval.
 
 use super::shape::Shape;
 use super::{Record, tallies};

@@ -98,18 +98,6 @@ mod tests {
     use novice_rewards::metrics::diversity::Memory;
     use novice_rewards::view::{RewardInput, Start, StepView};
 
-    fn step(program: &'static str) -> StepView<'static> {
-        StepView {
-            program: Some(program),
-            parses: true,
-            grade: 0.0,
-            passed: &[],
-            tokens: 0,
-            truncated: false,
-            raised: false,
-        }
-    }
-
     #[test]
     fn shapes_by_hand() {
         // One policy stops after the first of two turns beside one student, and does as the other student did.
@@ -120,7 +108,7 @@ mod tests {
             tally.observe(&input, &Memory::default());
             tally
         };
-        let real = [step("x = 1"), step("x = 1\nprint(x)\n")];
+        let real = [StepView::ran("x = 1", 0.0), StepView::ran("x = 1\nprint(x)\n", 0.0)];
         let (one, other) = (tally(&real[..1], &real), tally(&real, &real));
         let shape = Shape::of("P", &[&one, &other]);
         assert_eq!(shape.steps.len(), 2, "nobody took a third step");

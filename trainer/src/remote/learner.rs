@@ -5,8 +5,7 @@ use super::ask::Asker;
 use super::request::Identity;
 use crate::dialogue::Role;
 use crate::error::{Error, Result};
-use crate::rollout::{End, HandedIn, Rollout, Turn, submitted};
-use crate::tokens::answer;
+use crate::rollout::{End, HandedIn, Rollout, Rules, Turn, submitted};
 use crate::workshop::{Said, Workshop};
 
 /// One rollout. A beginning that does not fit into `dialogue.max_tokens` gives an empty one, as for a model of the run.
@@ -21,6 +20,7 @@ pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'
         return Ok(Rollout { end: Some(End::OutOfTokens), ..Rollout::default() });
     };
     let Said { turns: mut messages, mut tokens, program: mut before } = said;
+    let rules = Rules { renderer, dialogue, limits: &limits };
     let mut rollout = Rollout::default();
     while rollout.end.is_none() {
         let identity = Identity {
@@ -41,33 +41,14 @@ pub(super) async fn learn(asker: &Asker, workshop: &Workshop, begin: Beginning<'
             }
             None => None,
         };
-        let feedback = report.as_ref().map(|report| dialogue.feedback(rollout.turns.len(), report));
-        let mut turn = Turn {
-            tokens: renderer.tokenizer().encode(&said.text)?,
-            log_probs: Vec::new(),
-            stopped,
-            text: said.text,
-            program,
-            malformed,
-            report,
-            feedback: feedback.as_ref().map(|f| f.text.clone()).unwrap_or_default(),
-            reply: Vec::new(),
-        };
-        rollout.end = rollout.end_with(&turn, dialogue, &limits);
-        if let (None, Some(feedback)) = (rollout.end, feedback) {
-            let mut reply = answer(renderer, true, &feedback)?;
-            reply.extend(renderer.assistant_header());
-            // What a model of the run would have no room for is not asked of this one either.
-            tokens += turn.tokens.len() + reply.len();
-            if tokens + 1 >= limits.max_tokens {
-                rollout.end = Some(End::OutOfTokens);
-            } else {
-                turn.reply = reply;
-                messages.extend([(Role::Assistant, turn.text.clone()), (Role::User, feedback.text)]);
-            }
+        before.clone_from(&program);
+        let tokens_said = renderer.tokenizer().encode(&said.text)?;
+        let turn =
+            Turn { tokens: tokens_said, stopped, text: said.text, program, malformed, report, ..Turn::default() };
+        // What a model of the run would have no room for is not asked of this one either.
+        if let Some(turn) = rollout.take(turn, true, &mut tokens, rules)? {
+            messages.extend([(Role::Assistant, turn.text.clone()), (Role::User, turn.feedback.clone())]);
         }
-        before.clone_from(&turn.program);
-        rollout.turns.push(turn);
     }
     Ok(rollout)
 }

@@ -2,17 +2,14 @@
 
 use super::testing::{Act, Seen, Server, completion};
 use super::{Beginning, Remote, Usage};
-use crate::config::{DialogueSettings, Feedback, RemoteSettings, Run, Sampling, Template};
-use crate::dialogue::Dialogue;
+use crate::config::{DialogueSettings, Feedback, RemoteSettings, Run, Sampling};
 use crate::error::Result;
 use crate::model::Model;
 use crate::model::testing::tiny;
 use crate::rollout::{End, Rollout, Turn};
-use crate::tokens::testing::renderer;
-use crate::traces::testing::{course, trajectory};
-use crate::traces::{Dataset, Statistics, Trajectory};
-use crate::workshop::Workshop;
-use novice_sandbox::{Engine, EngineOptions, Pool};
+use crate::traces::Trajectory;
+use crate::traces::testing::trajectory;
+use crate::workshop::{Workshop, testing};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -30,18 +27,7 @@ fn workshop(change: impl FnOnce(&mut Run)) -> Workshop {
     };
     run.evaluate.horizon = 3;
     change(&mut run);
-    let dialogue = Dialogue::new(&run.dialogue);
-    let statistics = Statistics::of(&[], &[]);
-    Workshop {
-        course: course(&[("p", "Set x to one.", "")]),
-        pool: Pool::new(Engine::open(&EngineOptions::default()).unwrap(), 2).unwrap(),
-        guest: String::new(),
-        dataset: Dataset { train: Vec::new(), held_out: Vec::new(), audit: Default::default(), statistics },
-        evaluated: run.evaluate.feedback.map_or_else(|| dialogue.clone(), |level| dialogue.answering(level)),
-        dialogue,
-        renderer: renderer(Template::Chatml),
-        run,
-    }
+    testing::workshop(&run, "Set x to one.")
 }
 
 fn students(n: usize) -> Vec<Trajectory> {

@@ -1,14 +1,12 @@
 //! Grouped horizontal bars as SVG: a group a category, a bar a series, with ticks, a legend and hover titles. Colours as in line charts.
 
-use super::plot::{COLOURS, short, ticks};
+use super::plot::{BOTTOM, COLOURS, WIDTH, legend, short, ticks};
 use maud::{Markup, html};
 
-/// Width of a chart, room for the categories' names, margins, and heights of a bar and between groups, in pixels.
-const WIDTH: f64 = 420.0;
+/// Room for the categories' names, margins, and heights of a bar and between groups, in pixels.
 const LEFT: f64 = 92.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 8.0;
-const BOTTOM: f64 = 42.0;
 const BAR: f64 = 7.0;
 const GAP: f64 = 7.0;
 
@@ -55,11 +53,7 @@ pub(super) fn draw_bars(chart: &Bars) -> Option<Markup> {
                     }
                 }
             }
-            ul.legend {
-                @for (colour, name) in &chart.series {
-                    li { span class=(format!("key c{}", colour % COLOURS)) {} (name) }
-                }
-            }
+            (legend(chart.series.iter().map(|(colour, name)| (*colour, name.as_str()))))
         }
     })
 }

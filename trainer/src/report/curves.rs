@@ -8,14 +8,32 @@
 
 use super::plot::{Chart, Dot, Line};
 use super::read::RunFiles;
+use crate::evaluate::{Script, baselines};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Full marks.
 const SOLVED: f64 = 100.0 - 1e-9;
-/// Policies that are no model and not the copying baseline; tables show them, charts would be unreadable with them.
-pub(super) const LEFT_OUT: [&str; 7] =
-    ["ORACLE", "ALWAYS_ZERO", "DISGUISED_COPY", "RANDOM_STUDENT", "SOLVE_AT_ONCE", "NEAREST_STUDENT", "REAL_STUDENT"];
+
+/// Whether a policy is no model and not the copying baseline; tables show those, charts would be unreadable with them.
+pub(super) fn is_left_out(policy: &str) -> bool {
+    !is_copy(policy) && baselines().iter().any(|name| name == policy)
+}
+
+/// Whether a policy is the copying baseline.
+pub(super) fn is_copy(policy: &str) -> bool {
+    policy == Script::Copy.label()
+}
+
+/// A policy's name beside those of other runs.
+pub(super) fn labelled(runs: &[RunFiles], run: &RunFiles, policy: &str) -> String {
+    if runs.len() > 1 { named(run, policy) } else { policy.into() }
+}
+
+/// A policy's name with that of its run.
+pub(super) fn named(run: &RunFiles, policy: &str) -> String {
+    format!("{} · {policy}", run.name)
+}
 
 /// Whose grades, and what they were.
 struct Course {
@@ -66,9 +84,9 @@ fn groups(runs: &[RunFiles]) -> (Vec<Group>, usize) {
     let mut groups = vec![Group { name: "real students".into(), courses: real }];
     for run in runs {
         let mut policies: Vec<Group> = Vec::new();
-        for line in run.evaluated.iter().filter(|line| !LEFT_OUT.contains(&word(line, "policy"))) {
+        for line in run.evaluated.iter().filter(|line| !is_left_out(word(line, "policy"))) {
             let policy = word(line, "policy");
-            let name = if runs.len() > 1 { format!("{} · {policy}", run.name) } else { policy.into() };
+            let name = labelled(runs, run, policy);
             let turns = line.get("turns").and_then(Value::as_array).into_iter().flatten();
             let grades = turns.filter_map(grade).collect();
             let course = Course { student: word(line, "student").into(), before: before(line), grades };

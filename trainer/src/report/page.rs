@@ -106,7 +106,7 @@ fn distinct<'a>(lines: &[&'a Value], name: &str) -> Vec<&'a str> {
 
 /// Models before the policies that are none.
 fn models_first(mut policies: Vec<&str>) -> Vec<&str> {
-    policies.sort_by_key(|policy| curves::LEFT_OUT.contains(policy) || *policy == "COPY");
+    policies.sort_by_key(|policy| curves::is_left_out(policy) || curves::is_copy(policy));
     policies
 }
 
@@ -114,9 +114,9 @@ fn models_first(mut policies: Vec<&str>) -> Vec<&str> {
 fn side_by_side(runs: &[RunFiles]) -> Option<RunFiles> {
     let lines = |run: &RunFiles| -> Vec<Value> {
         let all = run.table.iter().filter_map(|t| t.get("lines")?.as_array()).flatten();
-        let models = all.filter(|line| !curves::LEFT_OUT.contains(&field(line, "policy")));
+        let models = all.filter(|line| !curves::is_left_out(field(line, "policy")));
         let named = models.cloned().map(|mut line| {
-            let name = format!("{} · {}", run.name, field(&line, "policy"));
+            let name = curves::named(run, field(&line, "policy"));
             if let Some(fields) = line.as_object_mut() {
                 fields.insert("policy".into(), name.into());
                 // Marks are of differences within a run.

@@ -4,13 +4,14 @@
 
 use maud::{Markup, html};
 
-/// Size of a chart in pixels, and its margins: left, right, top, bottom.
-const WIDTH: f64 = 420.0;
+/// Width of every chart in pixels.
+pub(super) const WIDTH: f64 = 420.0;
+/// Height of a chart of lines, and margins: left, right, top, bottom.
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
-const BOTTOM: f64 = 42.0;
+pub(super) const BOTTOM: f64 = 42.0;
 /// Lines that have a colour of their own.
 pub(super) const COLOURS: usize = 8;
 
@@ -122,14 +123,22 @@ pub(super) fn draw(chart: &Chart) -> Option<Markup> {
                 }
             }
             @if chart.lines.len() > 1 {
-                ul.legend {
-                    @for (i, line) in chart.lines.iter().enumerate().filter(|(_, line)| !line.dots.is_empty()) {
-                        li { span class=(format!("key c{}", i % COLOURS)) {} (line.name) }
-                    }
-                }
+                @let lines = chart.lines.iter().enumerate().filter(|(_, line)| !line.dots.is_empty());
+                (legend(lines.map(|(colour, line)| (colour, line.name.as_str()))))
             }
         }
     })
+}
+
+/// Names beside the numbers of their colours.
+pub(super) fn legend<'a>(names: impl Iterator<Item = (usize, &'a str)>) -> Markup {
+    html! {
+        ul.legend {
+            @for (colour, name) in names {
+                li { span class=(format!("key c{}", colour % COLOURS)) {} (name) }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,13 +4,11 @@
 //! the first colour: by step that is the nearest other student, where baselines were evaluated.
 
 use super::bars::Bars;
-use super::curves::LEFT_OUT;
+use super::curves::{is_copy, is_left_out, labelled};
 use super::plot::{Chart, Dot, Line};
 use super::read::RunFiles;
+use crate::evaluate::REAL_STUDENT;
 use serde_json::Value;
-
-/// The policy that is a real student beside another.
-const REAL: &str = "REAL_STUDENT";
 
 fn shapes(run: &RunFiles) -> impl Iterator<Item = &Value> {
     run.table.iter().filter_map(|table| table.get("shapes")?.as_array()).flatten()
@@ -24,9 +22,8 @@ fn policy(shape: &Value) -> &str {
 fn shown(runs: &[RunFiles]) -> Vec<(String, &Value)> {
     let mut all = Vec::new();
     for run in runs {
-        for shape in shapes(run).filter(|shape| !LEFT_OUT.contains(&policy(shape))) {
-            let name = policy(shape);
-            all.push((if runs.len() > 1 { format!("{} · {name}", run.name) } else { name.into() }, shape));
+        for shape in shapes(run).filter(|shape| !is_left_out(policy(shape))) {
+            all.push((labelled(runs, run, policy(shape)), shape));
         }
     }
     all
@@ -34,7 +31,7 @@ fn shown(runs: &[RunFiles]) -> Vec<(String, &Value)> {
 
 /// Coverage and CodeBLEU by step.
 pub(super) fn by_step(runs: &[RunFiles]) -> Vec<Chart> {
-    let floor = runs.iter().flat_map(shapes).find(|shape| policy(shape) == REAL);
+    let floor = runs.iter().flat_map(shapes).find(|shape| policy(shape) == REAL_STUDENT);
     let chart = |title: &str, y: &str, field: &str| {
         let dots = |shape: &Value| -> Vec<Dot> {
             let steps = shape.get("steps").and_then(Value::as_array).into_iter().flatten();
@@ -63,7 +60,7 @@ pub(super) fn by_step(runs: &[RunFiles]) -> Vec<Chart> {
 
 /// Shares of kinds of edits, the students first; not of a copier, which makes none.
 pub(super) fn edits(runs: &[RunFiles]) -> Bars {
-    let shown = shown(runs).into_iter().zip(1..).filter(|((_, shape), _)| policy(shape) != "COPY");
+    let shown = shown(runs).into_iter().zip(1..).filter(|((_, shape), _)| !is_copy(policy(shape)));
     let shown: Vec<((String, &Value), usize)> = shown.collect();
     let edits = |shape: &'_ Value| shape.get("edits").and_then(Value::as_array).cloned().unwrap_or_default();
     let number = |edit: &Value, whose: &str| edit.get(whose).and_then(Value::as_f64).unwrap_or(0.0);
@@ -101,7 +98,7 @@ mod tests {
             let edits = json!([{"kind": "literal", "model": value, "student": 0.25}, {"kind": "small_add", "model": 1.0 - value, "student": 0.75}]);
             json!({"policy": policy, "steps": [{"step": 1, "coverage": share, "codebleu": null}], "edits": edits})
         };
-        let table = json!({"lines": [], "shapes": [shape("ORACLE", 1.0), shape(REAL, 0.5), shape("COPY", 0.0), shape("SFT", 0.875)]});
+        let table = json!({"lines": [], "shapes": [shape("ORACLE", 1.0), shape(REAL_STUDENT, 0.5), shape("COPY", 0.0), shape("SFT", 0.875)]});
         RunFiles { name: "r".into(), table: Some(table), ..RunFiles::default() }
     }
 

@@ -4,7 +4,7 @@ use super::{Classroom, Limits, Start};
 use crate::dialogue::Dialogue;
 use crate::error::Result;
 use crate::generate::{Drawn, RngKey, SlotId};
-use crate::tokens::answer;
+use crate::tokens::{Renderer, answer};
 use novice_rewards::python::normal_form;
 use novice_rewards::view::SOLVED;
 use novice_sandbox::{Problem, Report, Ticket};
@@ -31,7 +31,7 @@ pub enum End {
 }
 
 /// A submission and the answer to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Turn {
     /// Sampled tokens, the stop token included where it was drawn.
     pub tokens: Vec<u32>,
@@ -78,8 +78,40 @@ impl Rollout {
         }
     }
 
+    /// Takes a graded turn, the next of a conversation of `tokens` tokens: answers it or ends, and counts both there. `closed` says
+    /// whether the turn ends with the stop token. Gives the turn with its answer when the rollout goes on.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub(crate) fn take(
+        &mut self,
+        mut turn: Turn,
+        closed: bool,
+        tokens: &mut usize,
+        rules: Rules,
+    ) -> Result<Option<&Turn>> {
+        let Rules { renderer, dialogue, limits } = rules;
+        let feedback = turn.report.as_ref().map(|report| dialogue.feedback(self.turns.len(), report));
+        turn.feedback = feedback.as_ref().map(|feedback| feedback.text.clone()).unwrap_or_default();
+        let mut end = self.end_with(&turn, dialogue, limits);
+        *tokens += turn.tokens.len();
+        if let (None, Some(feedback)) = (end, &feedback) {
+            let mut reply = answer(renderer, closed, feedback)?;
+            reply.extend(renderer.assistant_header());
+            if *tokens + reply.len() + 1 >= limits.max_tokens {
+                end = Some(End::OutOfTokens);
+            } else {
+                *tokens += reply.len();
+                turn.reply = reply;
+            }
+        }
+        self.turns.push(turn);
+        self.end = end;
+        Ok(self.turns.last().filter(|_| end.is_none()))
+    }
+
     /// Why the rollout ends with `turn` as its next; `None` when it goes on.
-    pub(crate) fn end_with(&self, turn: &Turn, dialogue: &Dialogue, limits: &Limits) -> Option<End> {
+    fn end_with(&self, turn: &Turn, dialogue: &Dialogue, limits: &Limits) -> Option<End> {
         let solved = turn.report.as_ref().is_some_and(|r| r.grade >= SOLVED);
         match (turn.stopped, &turn.program) {
             (false, _) => Some(End::OutOfTokens),
@@ -97,6 +129,14 @@ impl Rollout {
         let same = |turn: &Turn| turn.program.as_deref().is_some_and(|p| normal_form(p) == normal_form(program));
         most > 0 && self.turns.iter().rev().take_while(|turn| same(turn)).take(most).count() == most
     }
+}
+
+/// How turns are answered, and what bounds a rollout.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub renderer: &'a Renderer,
+    pub dialogue: &'a Dialogue,
+    pub limits: &'a Limits,
 }
 
 /// What a turn hands in.
@@ -176,36 +216,11 @@ impl Learner {
     /// The tokenizer's.
     pub fn take(&mut self, graded: Graded, room: &Classroom) -> Result<Option<Vec<u32>>> {
         let Graded { drawn, text, handed_in: HandedIn { program, malformed }, report } = graded;
-        let (limits, turn) = (&room.limits, self.rollout.turns.len());
-        let feedback = report.as_ref().map(|r| room.dialogue.feedback(turn, r));
-        let left = limits.max_tokens.saturating_sub(self.tokens + drawn.tokens.len());
-        let stopped_by_token = drawn.stopped;
-        let mut turn = Turn {
-            stopped: drawn.complete(),
-            tokens: drawn.tokens,
-            log_probs: drawn.log_probs,
-            text,
-            program,
-            malformed,
-            report,
-            feedback: feedback.as_ref().map(|f| f.text.clone()).unwrap_or_default(),
-            reply: Vec::new(),
-        };
-        let mut end = self.rollout.end_with(&turn, room.dialogue, limits);
-        if let (None, Some(feedback)) = (end, &feedback) {
-            let mut reply = answer(room.renderer, stopped_by_token, feedback)?;
-            reply.extend(room.renderer.assistant_header());
-            if reply.len() + 1 >= left {
-                end = Some(End::OutOfTokens);
-            } else {
-                turn.reply = reply;
-            }
-        }
-        let reply = end.is_none().then(|| turn.reply.clone());
-        self.tokens += turn.tokens.len() + turn.reply.len();
-        self.program.clone_from(&turn.program);
-        self.rollout.turns.push(turn);
-        self.rollout.end = end;
-        Ok(reply)
+        let (stopped, closed) = (drawn.complete(), drawn.stopped);
+        let Drawn { tokens, log_probs, .. } = drawn;
+        self.program.clone_from(&program);
+        let turn = Turn { tokens, log_probs, stopped, text, program, malformed, report, ..Turn::default() };
+        let rules = Rules { renderer: room.renderer, dialogue: room.dialogue, limits: &room.limits };
+        Ok(self.rollout.take(turn, closed, &mut self.tokens, rules)?.map(|turn| turn.reply.clone()))
     }
 }

@@ -14,7 +14,7 @@ mod tests;
 
 pub use classroom::{Classroom, Rolled, Spent};
 pub use learner::{End, Rollout, Turn};
-pub(crate) use learner::{HandedIn, submitted};
+pub(crate) use learner::{HandedIn, Rules, submitted};
 pub use line::{RolloutLine, SavedRollout, StudentLine, read_rollouts};
 pub use score::{Beside, Scored, overlong, score, worth};
 

@@ -1,11 +1,9 @@
 //! One trajectory through the rooms: submissions written as diffs in prompts and in preference pairs.
 
 use super::*;
-use crate::config::{DialogueSettings, Feedback, PairStrategy, Representation, Template};
+use crate::config::{DialogueSettings, Feedback, PairStrategy, Representation};
 use crate::tokens::SegmentId;
-use crate::tokens::testing::renderer;
-use crate::traces::Statistics;
-use crate::traces::testing::{course, trajectory};
+use crate::traces::testing::trajectory;
 use std::collections::BTreeSet;
 
 const PROGRAMS: [&str; 5] = [
@@ -25,19 +23,7 @@ fn workshop(representation: Representation, max_tokens: usize) -> Workshop {
         reserve_tokens: 40,
         ..Default::default()
     };
-    let run = Run { dialogue, ..Run::default() };
-    let dialogue = Dialogue::new(&run.dialogue);
-    let statistics = Statistics::of(&[], &[]);
-    Workshop {
-        course: course(&[("p", "Do.", "")]),
-        pool: Pool::new(Engine::open(&EngineOptions::default()).unwrap(), 1).unwrap(),
-        guest: String::new(),
-        dataset: Dataset { train: Vec::new(), held_out: Vec::new(), audit: Default::default(), statistics },
-        evaluated: dialogue.clone(),
-        dialogue,
-        renderer: renderer(Template::Chatml),
-        run,
-    }
+    testing::workshop(&Run { dialogue, ..Run::default() }, "Do.")
 }
 
 fn student() -> Trajectory {

@@ -232,6 +232,7 @@ impl Desk<'_> {
     }
 
     fn extra_patches(&self) -> Vec<(Patch, bool)> {
+        // What learners leave in their programs, the word TODO included.
         const COMMENTS: [&str; 4] = ["# why is this wrong", "# check", "# TODO", "# does this work?"];
         let mut patches = Vec::new();
         for (index, site) in self.source.statements().into_iter().enumerate() {
