@@ -17,6 +17,9 @@ use crate::parallel;
 const FEW: i64 = 16;
 /// Outputs of a part of the work: their weights are some hundred kilobytes.
 const PART: usize = 256;
+/// How many numbers ahead of their use weights are asked for: one after the other they come from memory, and the
+/// sums that wait for them leave the processor no room to look as far ahead by itself.
+const AHEAD: usize = 1024;
 /// Products below this many are not worth a second thread; in tests all are, so that it is tested.
 const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 18 };
 
@@ -124,7 +127,7 @@ macro_rules! kernel {
     ($feature:literal, $register:ident, $lanes:literal, [$most:literal, $some:literal], $zero:ident, $load:ident, $fma:ident) => {
         use std::ops::Range;
 
-        use super::Product;
+        use super::{AHEAD, Product};
 
         #[target_feature(enable = $feature)]
         pub(super) fn part(p: &Product<'_>, columns: Range<usize>) {
@@ -164,6 +167,8 @@ macro_rules! kernel {
                 // SAFETY: `at + lanes` is at most the length of each slice.
                 let xs: [$register; M] = std::array::from_fn(|m| unsafe { $load(x[m].as_ptr().add(at)) });
                 for o in 0..O {
+                    // SAFETY: a prefetch reads nothing, wherever it points to.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(w[o].as_ptr().wrapping_add(at + AHEAD).cast()) };
                     // SAFETY: as above.
                     let ws = unsafe { $load(w[o].as_ptr().add(at)) };
                     for m in 0..M {

@@ -1,10 +1,8 @@
 //! Every statistic on one rollout computed by hand, agreement with the published rows, and properties.
 
 use super::*;
-use crate::codebleu::{Form, codebleu};
 use crate::metrics::diversity::Memory;
 use crate::metrics::published;
-use crate::similarity::tree_similarity;
 use crate::view::{RewardInput, Start, StepView};
 use proptest::prelude::*;
 
@@ -49,6 +47,10 @@ fn one_rollout_by_hand() {
     near("grade_curve_distance", 50.0 / 300.0);
     near("outcome_agreement", (1.0 + 0.5 + 1.0) / 3.0);
     // Solved by step: 0 1 1 against 0 0 1.
+    // The reward: grades as above; outcomes likewise, as both tests change; no edit at the last turn against one; both
+    // solve, a turn of two apart; nothing raised.
+    let steps = (1.0 + (0.5_f64 / 0.8).sqrt() + 0.0) / 3.0;
+    near("trajectory_closeness", (0.30 + 0.25) * 2.5 / 3.0 + 0.15 * steps + 0.20 * 0.5 + 0.10);
     near("solve_survival_distance", 1.0 / 3.0);
     near("stop_survival_distance", 0.0);
     // Transitions: ran to solved, against ran to ran and ran to solved.
@@ -63,12 +65,16 @@ fn one_rollout_by_hand() {
     near("edit_place_overlap", 0.5);
     // The same program; then only the line's mark of 8 words.
     near("token_similarity", (1.0 + 1.0 / 8.0) / 2.0);
-    near("tree_similarity", (1.0 + tree_similarity(PROGRAMS[3], PROGRAMS[2])) / 2.0);
-    let bleu = |form| [(1, 1), (2, 3)].map(|(a, b)| codebleu(PROGRAMS[a], PROGRAMS[b], form).total);
-    near("codebleu", bleu(Form::Corrected).iter().sum::<f64>() / 2.0);
-    let rounded = bleu(Form::Published).map(round3);
-    near("codebleu_published", rounded.iter().sum::<f64>() / 2.0);
-    near("codebleu_degradation", rounded[1] - rounded[0]);
+    // Trees of 5 and 10 nodes of which nothing but the statement is alike, and only 4 can stand for one another in
+    // their order: 3 relabelled, 1 deleted, 6 inserted.
+    near("tree_similarity", (1.0 + 0.0) / 2.0);
+    // Equal; then of 5 words against 8 only the line's mark is shared, keyword or not, and no subtree and no flow.
+    let words = (1.0_f64 / 5.0 * 0.1 / 4.0 * 0.1 / 3.0 * 0.1 / 2.0).powf(0.25) * (1.0_f64 - 8.0 / 5.0).exp();
+    near("codebleu", (1.0 + 0.25 * (words + words)) / 2.0);
+    // As published: three words have no order of four, which counts as 0.1; then nothing but no flow, which counts as 1.
+    let three = round3(0.25 * (2.0 * 0.1_f64.powf(0.25) + 2.0));
+    near("codebleu_published", (three + 0.25) / 2.0);
+    near("codebleu_degradation", 0.25 - three);
     near("textual_backtracking", 0.0);
     near("solved", 1.0);
     near("solved_next", 0.0);
