@@ -8,6 +8,8 @@
 pub mod error;
 pub mod files;
 pub mod memory;
+pub(crate) mod lanes;
+pub(crate) mod numbers;
 pub(crate) mod parallel;
 pub(crate) mod random;
 

@@ -2,22 +2,29 @@
 //!
 //! The past of a learner is a chain: a prefix that it shares with others, then its own positions. Each run is read
 //! where it is; nothing is padded, gathered or copied. Keys and values stream through once, from front to back: within
-//! a block of positions, which stays in the first-level cache, the heads take turns, and query heads that share a key
-//! head are worked off together.
+//! a block of positions, which stays in the first-level cache, query heads that share a key head are worked off together.
 
-use super::lanes::{LANES, exp_in_place, maximum, widest};
 use super::store::{BLOCK, Layout, Run};
+use crate::lanes::{LANES, ask, exp_in_place, maximum, widest};
 
-/// `q` and `out` `[head][head_dim]` of one token; `scores` is work space.
-pub(super) fn attend(layout: &Layout, q: &[f32], chain: &[Run<'_>], scores: &mut Vec<f32>, out: &mut [f32]) {
+/// One key head and the query heads that share it: `q` and `out` `[query head][head_dim]` of one token; `scores` is work
+/// space.
+pub(super) fn attend(
+    layout: &Layout,
+    head: usize,
+    q: &[f32],
+    chain: &[Run<'_>],
+    scores: &mut Vec<f32>,
+    out: &mut [f32],
+) {
     let total: usize = chain.iter().map(|run| run.len).sum();
     // A run ends anywhere in a block of lanes; what its last block holds behind the end is overwritten by the next run,
     // or lies in this margin.
     let stride = total + BLOCK;
-    scores.resize(layout.heads * stride, 0.0);
+    scores.resize(layout.group() * stride, 0.0);
     let mut at = 0;
     for run in chain {
-        score(layout, q, run, &mut scores[at..], stride);
+        score(layout, head, q, run, &mut scores[at..], stride);
         at += run.len;
     }
     for row in scores.chunks_exact_mut(stride) {
@@ -27,7 +34,7 @@ pub(super) fn attend(layout: &Layout, q: &[f32], chain: &[Run<'_>], scores: &mut
     out.fill(0.0);
     let mut at = 0;
     for run in chain {
-        mix(layout, &scores[at..], stride, run, out);
+        mix(layout, head, &scores[at..], stride, run, out);
         at += run.len;
     }
     for (row, out) in scores.chunks_exact(stride).zip(out.chunks_exact_mut(layout.head_dim)) {
@@ -36,37 +43,44 @@ pub(super) fn attend(layout: &Layout, q: &[f32], chain: &[Run<'_>], scores: &mut
     }
 }
 
-/// Cuts the query heads of each key head into pairs and a single one: `(key head, first query head, how many)`.
+/// Cuts the query heads of a key head into pairs and a single one: `(first, how many)`.
 #[inline(always)]
-fn groups(layout: &Layout) -> impl Iterator<Item = (usize, usize, usize)> {
-    let (group, kv_heads) = (layout.heads / layout.kv_heads, layout.kv_heads);
-    (0..kv_heads).flat_map(move |head| {
-        (0..group).step_by(2).map(move |first| (head, head * group + first, (group - first).min(2)))
-    })
+fn pairs(layout: &Layout) -> impl Iterator<Item = (usize, usize)> {
+    let group = layout.group();
+    (0..group).step_by(2).map(move |first| (first, (group - first).min(2)))
 }
 
 widest! {
     /// scores[h·stride + j] = q[h]·k[j]/√d for the positions j of a run, and garbage up to the end of its last block.
-    fn score(layout: &Layout, q: &[f32], run: &Run<'_>, scores: &mut [f32], stride: usize) {
+    fn score(layout: &Layout, head: usize, q: &[f32], run: &Run<'_>, scores: &mut [f32], stride: usize) {
         let column = layout.head_dim * BLOCK;
         let scale = 1.0 / (layout.head_dim as f32).sqrt();
         for (block, keys) in run.keys.chunks_exact(layout.kv_heads * column).take(run.len.div_ceil(BLOCK)).enumerate() {
-            for (head, first, size) in groups(layout) {
-                let keys = &keys[head * column..][..column];
+            let keys = &keys[head * column..][..column];
+            for (first, size) in pairs(layout) {
                 let q = &q[first * layout.head_dim..][..size * layout.head_dim];
                 let scores = &mut scores[first * stride + block * BLOCK..];
+                // The next block, once.
+                let next = (first == 0).then_some(layout.kv_heads * column);
                 match size {
-                    2 => score_block::<2>(q, keys, scale, scores, stride),
-                    _ => score_block::<1>(q, keys, scale, scores, stride),
+                    2 => score_block::<2>(q, keys, next, scale, scores, stride),
+                    _ => score_block::<1>(q, keys, next, scale, scores, stride),
                 }
             }
         }
     }
 }
 
-/// G query heads against one block of keys.
+/// G query heads against one block of keys; asks for the keys that are `next` numbers ahead.
 #[inline(always)]
-fn score_block<const G: usize>(q: &[f32], keys: &[f32], scale: f32, scores: &mut [f32], stride: usize) {
+fn score_block<const G: usize>(
+    q: &[f32],
+    keys: &[f32],
+    next: Option<usize>,
+    scale: f32,
+    scores: &mut [f32],
+    stride: usize,
+) {
     let head_dim = keys.len() / BLOCK;
     // A block is two registers' worth of lanes.
     let (mut low, mut high) = ([[0.0f32; LANES]; G], [[0.0f32; LANES]; G]);
@@ -74,6 +88,10 @@ fn score_block<const G: usize>(q: &[f32], keys: &[f32], scale: f32, scores: &mut
     while i < head_dim {
         let a = &keys[i * BLOCK..][..LANES];
         let b = &keys[i * BLOCK + LANES..][..LANES];
+        if let Some(next) = next {
+            ask(a, next);
+            ask(b, next);
+        }
         for g in 0..G {
             let x = q[g * head_dim + i];
             for l in 0..LANES {
@@ -94,28 +112,31 @@ fn score_block<const G: usize>(q: &[f32], keys: &[f32], scale: f32, scores: &mut
 
 widest! {
     /// out[h] += Σ_j weights[h·stride + j] · v[j] over the positions j of a run.
-    fn mix(layout: &Layout, weights: &[f32], stride: usize, run: &Run<'_>, out: &mut [f32]) {
+    fn mix(layout: &Layout, head: usize, weights: &[f32], stride: usize, run: &Run<'_>, out: &mut [f32]) {
         let (width, head_dim) = (layout.width(), layout.head_dim);
         for (block, values) in run.values[..run.len * width].chunks(BLOCK * width).enumerate() {
-            for (head, first, size) in groups(layout) {
+            let values = &values[head * head_dim..];
+            for (first, size) in pairs(layout) {
                 let weights = &weights[first * stride + block * BLOCK..];
-                let values = &values[head * head_dim..];
                 let out = &mut out[first * head_dim..][..size * head_dim];
+                // The next block, once.
+                let next = (first == 0).then_some(BLOCK * width);
                 match size {
-                    2 => mix_block::<2>(weights, stride, values, width, head_dim, out),
-                    _ => mix_block::<1>(weights, stride, values, width, head_dim, out),
+                    2 => mix_block::<2>(weights, stride, values, next, width, head_dim, out),
+                    _ => mix_block::<1>(weights, stride, values, next, width, head_dim, out),
                 }
             }
         }
     }
 }
 
-/// G query heads over one block of values, whose rows are `width` apart.
+/// G query heads over one block of values, whose rows are `width` apart; asks for those that are `next` numbers ahead.
 #[inline(always)]
 fn mix_block<const G: usize>(
     weights: &[f32],
     stride: usize,
     values: &[f32],
+    next: Option<usize>,
     width: usize,
     head_dim: usize,
     out: &mut [f32],
@@ -129,6 +150,10 @@ fn mix_block<const G: usize>(
         while j + 2 <= n {
             let a = &values[j * width + start..][..LANES];
             let b = &values[(j + 1) * width + start..][..LANES];
+            if let Some(next) = next {
+                ask(a, next);
+                ask(b, next);
+            }
             for g in 0..G {
                 let (x, y) = (weights[g * stride + j], weights[g * stride + j + 1]);
                 for l in 0..LANES {
@@ -218,7 +243,10 @@ mod tests {
                     .collect();
                 let chain: Vec<Run<'_>> = stores.iter().zip(runs).map(|(s, &len)| s.run(1, len)).collect();
                 let mut out = vec![7.0; heads * head_dim];
-                attend(&layout, &q, &chain, &mut vec![5.0; 3], &mut out);
+                let group = layout.group() * head_dim;
+                for (head, (q, out)) in q.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate() {
+                    attend(&layout, head, q, &chain, &mut vec![5.0; 3], out);
+                }
                 for (a, b) in out.iter().zip(reference(&layout, &q, &keys, &values)) {
                     assert!((f64::from(*a) - b).abs() < 2e-6, "{a} is not {b}");
                 }

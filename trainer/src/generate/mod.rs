@@ -13,14 +13,11 @@
 //! | `sampler`, `rng` | one token from a row of logits |
 //! | `cache`, `store`, `device` | keys and values, and who shares them |
 //! | `pass`, `kernel` | attention over the cache |
-//! | `lanes`, `numbers` | fast loops over plain slices |
 
 mod cache;
 mod decoder;
 mod device;
 mod kernel;
-mod lanes;
-mod numbers;
 mod pass;
 mod rng;
 mod sampler;

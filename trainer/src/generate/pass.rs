@@ -6,16 +6,16 @@
 //! layer.
 
 use std::cell::RefCell;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tch::{Kind, Tensor};
 
 use super::cache::{Cache, Chain, Link};
 use super::kernel;
-use super::numbers::{Numbers, filled};
 use super::store::{Layout, Run, Store};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::{Attention, scaled_dot_product};
+use crate::numbers::{Numbers, filled};
 use crate::parallel;
 
 /// Up to this many new tokens of a sequence go through `kernel`.
@@ -119,10 +119,10 @@ impl Pass<'_> {
                 }
                 let q = &queries[item.start * q_width..];
                 for (new, (q, out)) in q.chunks_exact(q_width).zip(own.chunks_exact_mut(q_width)).enumerate() {
-                    few.push((q, item.chain(self.cache, layer, new + 1)?, Mutex::new(out)));
+                    few.push((q, item.chain(self.cache, layer, new + 1)?, out));
                 }
             }
-            attend_each(&layout, &few);
+            attend_each(&layout, few);
             Ok(())
         })?;
         mixed.f_to_kind(q.kind()).op("attention")
@@ -155,22 +155,30 @@ impl Pass<'_> {
     }
 }
 
-/// One new token, what it sees, and where its mix goes.
-type Row<'a> = (&'a [f32], Vec<Run<'a>>, Mutex<&'a mut [f32]>);
+/// The queries of a new token, what it sees, and where its mix goes.
+type Row<'a> = (&'a [f32], Vec<Run<'a>>, &'a mut [f32]);
 
-/// `kernel::attend` for each row, on several threads if that pays.
-fn attend_each(layout: &Layout, rows: &[Row<'_>]) {
+/// `kernel::attend` for each key head of each row, on several threads if that pays.
+fn attend_each(layout: &Layout, rows: Vec<Row<'_>>) {
+    let group = layout.group() * layout.head_dim;
+    let positions: usize = rows.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
+    let mut parts = Vec::with_capacity(rows.len() * layout.kv_heads);
+    for (q, chain, out) in rows {
+        let chain = Arc::new(chain);
+        for (head, (q, out)) in q.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate() {
+            parts.push((head, q, chain.clone(), Mutex::new(out)));
+        }
+    }
     let attend = |part: usize| {
-        let (q, chain, out) = &rows[part];
+        let (head, q, chain, out) = &parts[part];
         // Nobody else asks for this lock: a part is done once.
         if let Ok(mut out) = out.lock() {
-            SCORES.with_borrow_mut(|scores| kernel::attend(layout, q, chain, scores, &mut out));
+            SCORES.with_borrow_mut(|scores| kernel::attend(layout, *head, q, chain, scores, &mut out));
         }
     };
-    let positions: usize = rows.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
     match positions * layout.width() >= PARALLEL_FROM {
-        true => parallel::for_each(rows.len(), &attend),
-        false => (0..rows.len()).for_each(attend),
+        true => parallel::for_each(parts.len(), &attend),
+        false => (0..parts.len()).for_each(attend),
     }
 }
 

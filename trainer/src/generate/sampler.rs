@@ -8,9 +8,9 @@
 //! is what a forward pass over the finished text recomputes. With filters on, tokens are drawn from a narrower
 //! distribution than that.
 
-use super::lanes::{exp, exp_sum, maximum};
 use crate::config::Sampling;
 use crate::error::{Error, Result};
+use crate::lanes::{exp, exp_sum, maximum};
 
 /// Tokens whose probabilities are summed in one go, in f32; the sums are added in f64.
 const CHUNK: usize = 1024;

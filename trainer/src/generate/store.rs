@@ -4,7 +4,7 @@
 //! `[block][kv_head][head_dim][lane]`, so that the scores of 32 positions are summed at once. Both grow geometrically
 //! and never move a position: what was written stays where it is.
 
-use super::lanes::widest;
+use crate::lanes::widest;
 
 /// Positions of a block of keys: enough sums at a time that none waits for another.
 pub(super) const BLOCK: usize = 32;
@@ -19,6 +19,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Query heads that share a key head.
+    pub fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+
     /// Numbers of the keys (or values) of one position in one layer.
     pub fn width(&self) -> usize {
         self.kv_heads * self.head_dim

@@ -11,11 +11,11 @@
 use std::sync::Mutex;
 
 use super::decoder::{Decoder, SlotId};
-use super::numbers::Numbers;
 use super::rng::RngKey;
 use super::sampler::{Draw, Sampler};
 use crate::config::Sampling;
 use crate::error::{Error, Result};
+use crate::numbers::Numbers;
 use crate::parallel;
 
 /// From this many logits on, rows are shared out to several threads; in tests from the first, so that they are tested.

@@ -149,7 +149,7 @@ impl Model {
         for index in 0..self.layers.len() {
             x = self.layer(index, &x, &rotation, attention, None)?;
         }
-        self.norm.forward(&x)
+        self.norm.forward(&x, attention.wants_gradient())
     }
 
     /// [`Model::hidden`] from embedded tokens `[T, hidden_size]`, at some tokens only: `rows [R]` i64 →
@@ -177,7 +177,8 @@ impl Model {
         attention: &mut dyn Attention,
         rows: &Tensor,
     ) -> Result<Tensor> {
-        self.norm.forward(&self.layer(self.layers.len() - 1, x, rotation, attention, Some(rows))?)
+        let x = self.layer(self.layers.len() - 1, x, rotation, attention, Some(rows))?;
+        self.norm.forward(&x, attention.wants_gradient())
     }
 
     /// Number of layers, at least 1.

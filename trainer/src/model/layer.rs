@@ -6,6 +6,7 @@
 use tch::Tensor;
 
 use super::attention::Attention;
+use super::few;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::rope::Rotation;
@@ -48,23 +49,29 @@ impl Layer {
     /// Attention, before the output projection: `[T, heads · head_dim]`.
     fn mix(&self, index: usize, x: &Tensor, rotation: &Rotation, attention: &mut dyn Attention) -> Result<Tensor> {
         let [q_proj, k_proj, v_proj, _] = &self.attention;
-        let (y, graph) = (self.input_norm.forward(x)?, attention.wants_gradient());
+        let graph = attention.wants_gradient();
+        let y = self.input_norm.forward(x, graph)?;
         let heads = |t: Tensor| t.f_view([-1, t.size().last().copied().unwrap_or(0) / self.head_dim, self.head_dim]);
         let mut q = heads(q_proj.forward(&y, graph)?).op("heads")?;
         let mut k = heads(k_proj.forward(&y, graph)?).op("heads")?;
         let v = heads(v_proj.forward(&y, graph)?).op("heads")?;
         if let Some([q_norm, k_norm]) = &self.head_norms {
-            (q, k) = (q_norm.forward(&q)?, k_norm.forward(&k)?);
+            (q, k) = (q_norm.forward(&q, graph)?, k_norm.forward(&k, graph)?);
         }
-        let mixed = attention.attend(index, rotation.apply(&q)?, rotation.apply(&k)?, v)?;
+        let mixed = attention.attend(index, rotation.apply(&q, graph)?, rotation.apply(&k, graph)?, v)?;
         mixed.f_flatten(1, 2).op("heads")
     }
 
     /// The MLP half.
     fn think(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
         let [gate, up, down] = &self.mlp;
-        let y = self.post_norm.forward(x)?;
-        let inner = gate.forward(&y, graph)?.f_silu().op("silu")?.f_mul(&up.forward(&y, graph)?).op("mlp")?;
+        let y = self.post_norm.forward(x, graph)?;
+        let (gate, up) = (gate.forward(&y, graph)?, up.forward(&y, graph)?);
+        let fast = if graph { None } else { few::gated(&gate, &up)? };
+        let inner = match fast {
+            Some(inner) => inner,
+            None => gate.f_silu().and_then(|gate| gate.f_mul(&up)).op("mlp")?,
+        };
         x.f_add(&down.forward(&inner, graph)?).op("residual")
     }
 }

@@ -11,6 +11,7 @@
 mod attention;
 mod config;
 mod decoder;
+mod few;
 mod init;
 mod layer;
 mod linear;

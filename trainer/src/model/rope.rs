@@ -18,6 +18,7 @@ use std::f64::consts::PI;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::config::{ModelConfig, RopeScaling};
+use super::few;
 use crate::error::{Error, Result, TensorResult};
 
 /// Frequencies of one model.
@@ -78,8 +79,11 @@ impl Rope {
 }
 
 impl Rotation {
-    /// `x [T, heads, head_dim]` turned by the positions of its tokens.
-    pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
+    /// `x [T, heads, head_dim]` turned by the positions of its tokens; with a graph if one is wanted.
+    pub(super) fn apply(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
+        if !graph && let Some(y) = few::turned(x, &self.cos, &self.sin)? {
+            return Ok(y);
+        }
         let turn = || x.f_mul(&self.cos)?.f_add_(&x.f_roll([self.half], [-1])?.f_mul(&self.sin)?);
         turn().op("rope")
     }

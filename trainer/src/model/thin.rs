@@ -11,21 +11,22 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TensorResult};
+use crate::numbers::{Numbers, plain};
 use crate::parallel;
 
 /// Up to this many rows the product is faster than the matrix library's.
-const FEW: i64 = 16;
-/// Outputs of a part of the work: their weights are some hundred kilobytes.
-const PART: usize = 256;
-/// How many numbers ahead of their use weights are asked for: one after the other they come from memory, and the
-/// sums that wait for them leave the processor no room to look as far ahead by itself.
+pub(super) const FEW: i64 = 16;
+/// Weights of a part of the work at most.
+const PART: usize = 1 << 16;
+/// Numbers that the first-level cache holds beside what else is in it.
+const NEAR: usize = 1 << 13;
+/// How many numbers ahead of their use weights are asked for.
 const AHEAD: usize = 1024;
 /// Products below this many are not worth a second thread; in tests all are, so that it is tested.
-const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 18 };
+const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 16 };
 
 /// `x [T, in]`, `weight [out, in]`, `bias [out]` → `[T, out]` without a graph, or nothing when this is no case for it.
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Option<Tensor>> {
-    let plain = |t: &Tensor| t.kind() == Kind::Float && t.device() == Device::Cpu && t.is_contiguous();
     let (&[rows, inner], &[out, columns]) = (x.size().as_slice(), weight.size().as_slice()) else { return Ok(None) };
     let usable = (1..=FEW).contains(&rows) && inner == columns && inner > 0 && plain(weight) && fast();
     if !usable
@@ -35,31 +36,22 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Resu
     {
         return Ok(None);
     }
-    let x = x.f_contiguous().op("linear")?;
+    let bias = bias.map(Numbers::of).transpose()?;
+    let (x, w) = (Numbers::of(x)?, Numbers::of(weight)?);
     let result = Tensor::f_empty([rows, out], (Kind::Float, Device::Cpu)).op("linear")?;
     let (rows, inner, out) = (rows as usize, inner as usize, out as usize);
-    // SAFETY: the three are contiguous float32 CPU tensors of the sizes just read, alive until the end of this function, and
-    // nothing writes to them meanwhile: weights change between passes only.
-    let (x, w, b) = unsafe { (numbers(&x), numbers(weight), bias.map(|b| numbers(b))) };
     let target = Target { start: result.data_ptr().cast(), width: out };
-    let product = Product { x, w, bias: b, inner, rows, target };
-    let parts = out.div_ceil(PART);
-    let work = |part: usize| product.part(part * PART..((part + 1) * PART).min(out));
+    let product = Product { x: &x, w: &w, bias: bias.as_deref(), inner, rows, target };
+    // Not so few that a thread has nothing to do while another does the last.
+    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1);
+    let size = (PART / inner).min(out.div_ceil(4 * threads)).max(1).next_multiple_of(16);
+    let parts = out.div_ceil(size);
+    let work = |part: usize| product.part(part * size..((part + 1) * size).min(out));
     match rows * inner * out >= PARALLEL_FROM {
         true => parallel::for_each(parts, &work),
         false => (0..parts).for_each(work),
     }
     Ok(Some(result))
-}
-
-/// # Safety
-/// `tensor` is a contiguous float32 CPU tensor that outlives the slice and is not written to meanwhile.
-unsafe fn numbers<'a>(tensor: &Tensor) -> &'a [f32] {
-    match tensor.numel() {
-        0 => &[],
-        // SAFETY: as the caller has it.
-        n => unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>().cast_const(), n) },
-    }
 }
 
 /// Where the outputs go: `[rows, width]`.
@@ -127,21 +119,28 @@ macro_rules! kernel {
     ($feature:literal, $register:ident, $lanes:literal, [$most:literal, $some:literal], $zero:ident, $load:ident, $fma:ident) => {
         use std::ops::Range;
 
-        use super::{AHEAD, Product};
+        use super::{AHEAD, NEAR, Product};
+        use crate::lanes::ask;
 
         #[target_feature(enable = $feature)]
         pub(super) fn part(p: &Product<'_>, columns: Range<usize>) {
-            let mut row = 0;
-            while row < p.rows {
-                row += match p.rows - row {
-                    $most.. => strip::<$most, { $lanes / $most }>(p, row, columns.clone()),
-                    $some.. => strip::<$some, { $lanes / $some }>(p, row, columns.clone()),
-                    _ => strip::<1, $lanes>(p, row, columns.clone()),
-                };
+            // All rows use some outputs' weights while they are in the first-level cache.
+            let few =
+                if p.rows > $most { (NEAR / p.inner).next_multiple_of($lanes).max($lanes) } else { columns.len() };
+            for start in columns.clone().step_by(few) {
+                let columns = start..(start + few).min(columns.end);
+                let mut row = 0;
+                while row < p.rows {
+                    row += match p.rows - row {
+                        $most.. => strip::<$most, { $lanes / $most }>(p, row, columns.clone()),
+                        $some.. => strip::<$some, { $lanes / $some }>(p, row, columns.clone()),
+                        _ => strip::<1, $lanes>(p, row, columns.clone()),
+                    };
+                }
             }
         }
 
-        /// M rows by all columns of the part; returns M.
+        /// M rows by some columns; returns M.
         #[target_feature(enable = $feature)]
         fn strip<const M: usize, const O: usize>(p: &Product<'_>, row: usize, columns: Range<usize>) -> usize {
             let mut column = columns.start;
@@ -167,8 +166,7 @@ macro_rules! kernel {
                 // SAFETY: `at + lanes` is at most the length of each slice.
                 let xs: [$register; M] = std::array::from_fn(|m| unsafe { $load(x[m].as_ptr().add(at)) });
                 for o in 0..O {
-                    // SAFETY: a prefetch reads nothing, wherever it points to.
-                    unsafe { _mm_prefetch::<_MM_HINT_T0>(w[o].as_ptr().wrapping_add(at + AHEAD).cast()) };
+                    ask(w[o], at + AHEAD);
                     // SAFETY: as above.
                     let ws = unsafe { $load(w[o].as_ptr().add(at)) };
                     for m in 0..M {
@@ -295,10 +293,9 @@ mod tests {
         let (rows, inner, out) = (7, 45, 29);
         let (x, w, b) = (wave(rows, inner, 0.1), wave(out, inner, 0.2), wave(1, out, 0.3).view([out]));
         let have = Tensor::zeros([rows, out], (Kind::Float, Device::Cpu));
-        // SAFETY: contiguous float32 CPU tensors that live until the end of the test; nothing writes to them.
-        let (xs, ws, bias) = unsafe { (numbers(&x), numbers(&w), numbers(&b)) };
+        let (xs, ws, bias) = (Numbers::of(&x).unwrap(), Numbers::of(&w).unwrap(), Numbers::of(&b).unwrap());
         let target = Target { start: have.data_ptr().cast(), width: out as usize };
-        let product = Product { x: xs, w: ws, bias: Some(bias), inner: inner as usize, rows: rows as usize, target };
+        let product = Product { x: &xs, w: &ws, bias: Some(&bias), inner: inner as usize, rows: rows as usize, target };
         // SAFETY: the CPU has the features, as was just asked.
         unsafe { avx2::part(&product, 0..out as usize) };
         assert!((have - x.linear(&w, Some(&b))).abs().max().double_value(&[]) < 1e-5);

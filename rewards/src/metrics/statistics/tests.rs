@@ -71,8 +71,9 @@ fn one_rollout_by_hand() {
     // Equal; then of 5 words against 8 only the line's mark is shared, keyword or not, and no subtree and no flow.
     let words = (1.0_f64 / 5.0 * 0.1 / 4.0 * 0.1 / 3.0 * 0.1 / 2.0).powf(0.25) * (1.0_f64 - 8.0 / 5.0).exp();
     near("codebleu", (1.0 + 0.25 * (words + words)) / 2.0);
-    // As published: three words have no order of four, which counts as 0.1; then nothing but no flow, which counts as 1.
-    let three = round3(0.25 * (2.0 * 0.1_f64.powf(0.25) + 2.0));
+    // As published: three words have no order of four, which counts as 0.1, and no keyword, so that they weigh 0.6 of at
+    // least 1; then nothing is shared, and a flow of 0 counts as 1.
+    let three = round3(0.25 * (0.1_f64.powf(0.25) + (0.6 * 0.1_f64).powf(0.25) + 2.0));
     near("codebleu_published", (three + 0.25) / 2.0);
     near("codebleu_degradation", 0.25 - three);
     near("textual_backtracking", 0.0);

@@ -3,7 +3,7 @@
 //! multiply-add), so they give the same bits.
 
 /// Lanes of the accumulators: one AVX-512 register, two of AVX2.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Declares a function whose body is compiled for several instruction sets; the best that the CPU has is chosen at each
 /// call.
@@ -36,14 +36,28 @@ macro_rules! widest {
         }
     };
 }
-pub(super) use widest;
+pub(crate) use widest;
+
+/// Asks for the number `ahead` behind the first of `row` to be brought near, whether there is one or not: for loops whose
+/// sums wait for memory, so that the processor does not look far ahead by itself.
+#[inline(always)]
+pub(crate) fn ask(row: &[f32], ahead: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has SSE, and a prefetch reads nothing, wherever it points to.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(ahead).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (row, ahead);
+}
 
 /// e^x for x ≤ 0, to 2 units in the last place; 0 below −87, NaN for NaN.
 ///
 /// x = n ln 2 + r, then the polynomial of Cephes `expf` (Moshier 1989) for e^r and an exponent for 2^n; made of
 /// operations that vectorise.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// ln 2 = 355/512 − 2.12e−4, split so that n · 355/512 is exact. Adding 1.5·2²³ leaves the nearest integer in the
     /// low bits.
     const ROUND: f32 = 12_582_912.0;
@@ -61,7 +75,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 widest! {
     /// The largest number of a row (−∞ for an empty one); NaN if there is one among them.
-    pub(super) fn maximum(row: &[f32]) -> f32 {
+    pub(crate) fn maximum(row: &[f32]) -> f32 {
         let mut best = [f32::NEG_INFINITY; LANES];
         let mut nan = [false; LANES];
         let chunks = row.chunks_exact(LANES);
@@ -79,7 +93,7 @@ widest! {
 
 widest! {
     /// Replaces each x by e^((x − shift)·scale) and returns the sum.
-    pub(super) fn exp_in_place(row: &mut [f32], shift: f32, scale: f32) -> f32 {
+    pub(crate) fn exp_in_place(row: &mut [f32], shift: f32, scale: f32) -> f32 {
         let mut sums = [0.0f32; LANES];
         let mut chunks = row.chunks_exact_mut(LANES);
         for chunk in &mut chunks {
@@ -98,7 +112,7 @@ widest! {
 
 widest! {
     /// Σ e^((x − shift)·scale).
-    pub(super) fn exp_sum(row: &[f32], shift: f32, scale: f32) -> f32 {
+    pub(crate) fn exp_sum(row: &[f32], shift: f32, scale: f32) -> f32 {
         let mut sums = [0.0f32; LANES];
         let chunks = row.chunks_exact(LANES);
         let rest = chunks.remainder();

@@ -9,10 +9,13 @@ use crate::error::{Result, TensorResult};
 
 /// The numbers of a tensor, row-major, in f32; copied only if the tensor is of another kind, elsewhere, or not
 /// contiguous.
-pub(super) struct Numbers(Tensor);
+pub(crate) struct Numbers(Tensor);
 
 impl Numbers {
     pub fn of(tensor: &Tensor) -> Result<Numbers> {
+        if plain(tensor) {
+            return Ok(Numbers(tensor.shallow_clone()));
+        }
         let plain = tensor.f_to_device(Device::Cpu).and_then(|t| t.f_to_kind(Kind::Float)?.f_contiguous());
         plain.map(Numbers).op("to float32")
     }
@@ -26,15 +29,20 @@ impl Deref for Numbers {
         if n == 0 {
             return &[];
         }
-        // SAFETY: the tensor is a contiguous float32 CPU tensor of `n` numbers, which `self` keeps alive. In this
-        // module nothing writes to a tensor whose numbers are being read: they are outputs of the model, each written
-        // once by the operation that made it.
+        // SAFETY: the tensor is a contiguous float32 CPU tensor of `n` numbers, which `self` keeps alive. Nothing writes
+        // to a tensor whose numbers are being read: they are weights, which change between passes only, and outputs of
+        // the model, each written once by the operation that made it.
         unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<f32>().cast_const(), n) }
     }
 }
 
+/// Whether a tensor is contiguous float32 on the CPU.
+pub(crate) fn plain(tensor: &Tensor) -> bool {
+    tensor.kind() == Kind::Float && tensor.device() == Device::Cpu && tensor.is_contiguous()
+}
+
 /// A new float32 CPU tensor of `shape` whose numbers, zero at first, `write` has set.
-pub(super) fn filled(shape: &[i64], write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Tensor> {
+pub(crate) fn filled(shape: &[i64], write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Tensor> {
     let tensor = Tensor::f_zeros(shape, (Kind::Float, Device::Cpu)).op("buffer")?;
     let n = tensor.numel();
     if n > 0 {
