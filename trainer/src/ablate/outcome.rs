@@ -19,6 +19,8 @@ struct ArmLine {
     changes: BTreeMap<String, Value>,
     /// Seeds that were evaluated.
     seeds: Vec<u64>,
+    /// The folder of each seed's evaluation, under `evaluations/`.
+    evaluations: BTreeMap<u64, String>,
     /// Seeds that failed, and why.
     failed: BTreeMap<u64, String>,
 }
@@ -45,7 +47,8 @@ impl Outcome {
             let name = &run.arm.name;
             if lines.last().is_none_or(|line| line.name != *name) {
                 let changes = run.arm.changes.iter().cloned().collect();
-                lines.push(ArmLine { name: name.clone(), changes, seeds: Vec::new(), failed: BTreeMap::new() });
+                let (seeds, evaluations, failed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+                lines.push(ArmLine { name: name.clone(), changes, seeds, evaluations, failed });
                 counted.push((name.clone(), BTreeMap::new()));
             }
             let (Some(line), Some((_, seeds))) = (lines.last_mut(), counted.last_mut()) else { continue };
@@ -68,6 +71,7 @@ impl Outcome {
                 numbers: numbers(&of_arm),
             });
             line.seeds.push(run.seed);
+            line.evaluations.insert(run.seed, run.evaluation.clone());
             seeds.insert(run.seed, of_arm);
         }
         let results = results_of_arms(&counted, &plan.run.evaluate, &plan.reference, plan.run.seed);

@@ -1,4 +1,4 @@
-//! `novice report`: one page about one or several runs.
+//! `novice report`: one page about one or several runs or ablations.
 
 use crate::error::Error;
 use crate::files::write_atomic;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
-    /// Folders of runs; the first is the one that others are compared with.
+    /// Folders of runs or ablations; the first is the one that others are compared with.
     #[arg(required = true)]
     runs: Vec<PathBuf>,
     /// Where the page goes [default: RUN/report.html for one run, report.html here for several].

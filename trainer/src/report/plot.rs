@@ -73,7 +73,11 @@ pub(super) fn draw(chart: &Chart) -> Option<Markup> {
     dots().next()?;
     let least = |f: fn(&Dot) -> f64| dots().map(f).fold(f64::INFINITY, f64::min);
     let most = |f: fn(&Dot) -> f64| dots().map(f).fold(f64::NEG_INFINITY, f64::max);
-    let xs = ticks(least(|d| d.x), most(|d| d.x));
+    let mut xs = ticks(least(|d| d.x), most(|d| d.x));
+    if dots().all(|d| d.x.fract() == 0.0) {
+        // Turns and steps are counted: there is nothing between two of them.
+        xs.retain(|x| (x - x.round()).abs() < 1e-9);
+    }
     let (low, high) = chart.bounds.unwrap_or((least(|d| d.y), most(|d| d.y)));
     let ys = ticks(low, high);
     let ends = |t: &[f64]| (t.first().copied().unwrap_or(0.0), t.last().copied().unwrap_or(1.0));
@@ -170,5 +174,18 @@ mod tests {
         assert!(svg.contains("points=\"64.0,208.0 408.0,12.0\""), "{svg}");
         assert!(svg.contains("&lt;b&gt;") && !svg.contains("<b>"), "{svg}");
         assert!(draw(&Chart { lines: vec![], ..chart }).is_none());
+    }
+
+    #[test]
+    fn what_is_counted_has_whole_ticks() {
+        let chart = |last: f64| {
+            let dots = [(1.0, 0.0), (last, 1.0)].map(|(x, y)| Dot { x, y, half: None }).to_vec();
+            let lines = vec![Line { name: "a".into(), dots }];
+            draw(&Chart { title: "t".into(), x: "turn".into(), y: "y".into(), lines, bounds: None })
+                .unwrap()
+                .into_string()
+        };
+        assert!(chart(3.0).contains(">2</text>") && !chart(3.0).contains(">1.5</text>"));
+        assert!(chart(2.5).contains(">1.5</text>"));
     }
 }

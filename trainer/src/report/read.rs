@@ -1,4 +1,4 @@
-//! What a run's folder holds for a report. A file that is not there is missing, not an error; a broken line is an error with its number.
+//! What the folder of a run, or of an ablation, holds for a report. A file that is not there is missing, not an error; a broken line is an error with its number.
 
 use crate::checkpoint::RunDir;
 use crate::error::{Error, Result};
@@ -29,31 +29,70 @@ pub struct RunFiles {
     pub trained: Vec<Value>,
 }
 
-/// Reads a run's folder.
+/// Reads the folder of a run, or of an ablation.
 ///
 /// # Errors
-/// [`Error::Usage`] when `folder` is not a run; [`Error::Io`]; [`Error::Data`] names file and line of what is not JSON.
+/// [`Error::Usage`] when `folder` is neither; [`Error::Io`]; [`Error::Data`] names file and line of what is not JSON.
 pub fn read(folder: &Path) -> Result<RunFiles> {
+    let absolute = std::path::absolute(folder).map_err(Error::io("read", folder))?;
+    let name = absolute.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(pooled) = table(&folder.join("table.json"))?.filter(|table| table.get("arms").is_some()) {
+        return ablation(folder, name, &pooled);
+    }
     if !RunDir::is_run(folder) {
-        let message = format!("{}: this is not a run's folder; `novice train` makes one", folder.display());
+        let message = format!(
+            "{}: this is not the folder of a run or of an ablation; `novice train` or `novice ablate` makes one",
+            folder.display()
+        );
         return Err(Error::Usage(message));
     }
     let evaluation = folder.join("evaluation");
-    let mut downloads = Vec::new();
-    for ending in ["csv", "tex", "md"] {
-        downloads.extend(text(&evaluation.join("table").with_extension(ending))?.map(|t| (ending, t)));
-    }
-    let absolute = std::path::absolute(folder).map_err(Error::io("read", folder))?;
     Ok(RunFiles {
-        name: absolute.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        name,
         config: text(&folder.join("config.yaml"))?.unwrap_or_default(),
         metrics: lines(&folder.join("metrics.jsonl"), None)?,
         table: table(&evaluation.join("table.json"))?,
-        downloads,
+        downloads: downloads(&evaluation)?,
         evaluated: lines(&evaluation.join("rollouts.jsonl"), Some("turns"))?,
         students: lines(&evaluation.join("students.jsonl"), Some("steps"))?,
         trained: trained(folder)?,
     })
+}
+
+/// The pooled table of an ablation, and the rollouts of each arm's first seed under the arm's name.
+fn ablation(folder: &Path, name: String, pooled: &Value) -> Result<RunFiles> {
+    let table = pooled.get("results").cloned();
+    let mut files = RunFiles { name, table, downloads: downloads(folder)?, ..RunFiles::default() };
+    for arm in pooled.get("arms").and_then(Value::as_array).into_iter().flatten() {
+        let name = arm.get("name").and_then(Value::as_str).unwrap_or_default();
+        let first = arm.get("evaluations").and_then(Value::as_object).and_then(|seeds| seeds.values().next());
+        let Some(id) = first.and_then(Value::as_str) else { continue };
+        let evaluation = folder.join("evaluations").join(id).join("evaluation");
+        for mut rollout in lines(&evaluation.join("rollouts.jsonl"), Some("turns"))? {
+            if let Some(fields) = rollout.as_object_mut() {
+                fields.insert("policy".into(), name.into());
+            }
+            files.evaluated.push(rollout);
+        }
+        for student in lines(&evaluation.join("students.jsonl"), Some("steps"))? {
+            if !files.students.contains(&student) {
+                files.students.push(student);
+            }
+        }
+        if files.config.is_empty() {
+            files.config = text(&folder.join("units").join(id).with_extension("yaml"))?.unwrap_or_default();
+        }
+    }
+    Ok(files)
+}
+
+/// `table.*` of a folder by ending.
+fn downloads(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    let mut found = Vec::new();
+    for ending in ["csv", "tex", "md"] {
+        found.extend(text(&folder.join("table").with_extension(ending))?.map(|t| (ending, t)));
+    }
+    Ok(found)
 }
 
 /// What DAPO kept of its training, the last step with its tokens where they were saved: all steps' would be too much for a page.
@@ -114,7 +153,7 @@ mod tests {
     #[test]
     fn a_broken_line_is_named_and_a_missing_file_is_not_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(read(dir.path()).unwrap_err().to_string().contains("not a run's folder"));
+        assert!(read(dir.path()).unwrap_err().to_string().contains("not the folder of a run"));
         std::fs::write(dir.path().join(".novice-run"), "").unwrap();
         assert!(read(dir.path()).unwrap().evaluated.is_empty());
         let path = dir.path().join("rollouts.jsonl");
@@ -125,6 +164,30 @@ mod tests {
             let error = read(dir.path()).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn an_ablation_shows_each_arm_under_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let arm = |name: &str, ids: &str| format!(r#"{{"name": "{name}", "evaluations": {ids}}}"#);
+        let arms = [arm("A", r#"{"1": "a1", "2": "a2"}"#), arm("B", r#"{"1": "b1"}"#), arm("failed", "{}")].join(", ");
+        write("table.json", &format!(r#"{{"arms": [{arms}], "results": {{"lines": [7]}}}}"#));
+        write("table.csv", "c");
+        write("units/a1.yaml", "seed: 1");
+        for id in ["a1", "a2", "b1"] {
+            write(&format!("evaluations/{id}/evaluation/rollouts.jsonl"), r#"{"policy": "SFT", "turns": []}"#);
+            write(&format!("evaluations/{id}/evaluation/students.jsonl"), r#"{"student": "s", "steps": []}"#);
+        }
+        let files = read(dir.path()).unwrap();
+        let policies: Vec<&str> = files.evaluated.iter().filter_map(|line| line["policy"].as_str()).collect();
+        assert_eq!((policies, files.students.len()), (vec!["A", "B"], 1));
+        assert_eq!((files.table.unwrap()["lines"][0].as_i64(), files.config.as_str()), (Some(7), "seed: 1"));
+        assert_eq!(files.downloads, [("csv", "c".to_string())]);
     }
 
     #[test]
