@@ -3,7 +3,7 @@
 //!     cargo run --release --example decode_speed -- [key=value]…
 //!
 //! Keys and defaults: threads=2 slots=8 shared=0 (1: all slots are forks of one prompt) prompt=480 new=64 hidden=128
-//! layers=4 vocab=1024 head=32 (width of a head) kv=0 (key heads; 0: half as many as query heads where their number is even). Prints medians over the steps, of
+//! layers=4 vocab=1024 head=32 (width of a head) kv=0 (key heads; 0: half as many as query heads where their number is even) bfloat16=0. Prints medians over the steps, of
 //! the wall clock and of the main thread's time on a core, which with threads=1 is what the work takes on a machine that
 //! has nothing else to do. `dense` is the model without attention, `head` the LM head (and the same by libtorch's product), `draw` the
 //! sampler.
@@ -73,20 +73,27 @@ fn main() -> anyhow::Result<()> {
         ("vocab", 1024),
         ("head", 32),
         ("kv", 0),
+        ("bfloat16", 0),
     ];
     for argument in std::env::args().skip(1) {
         let (key, value) = argument.split_once('=').context("expected key=value")?;
         let Some(slot) = settings.iter_mut().find(|(k, _)| *k == key) else { bail!("unknown key {key:?}") };
         slot.1 = value.parse().with_context(|| format!("{key}: {value:?} is not a whole number"))?;
     }
-    let [threads, slots, shared, prompt, new, hidden, layers, vocab, head, kv] = settings.map(|(_, value)| value);
+    let [threads, slots, shared, prompt, new, hidden, layers, vocab, head, kv, bfloat16] =
+        settings.map(|(_, value)| value);
     tch::set_num_threads(i32::try_from(threads)?);
     let config = serde_json::json!({
         "model_type": "qwen3", "vocab_size": vocab, "hidden_size": hidden, "intermediate_size": 3 * hidden,
         "num_hidden_layers": layers, "num_attention_heads": hidden / head, "head_dim": head,
         "num_key_value_heads": if kv > 0 { kv } else if (hidden / head) % 2 == 0 { hidden / head / 2 } else { 1 }, "tie_word_embeddings": true, "initializer_range": 0.05,
     });
-    let model = Model::init(ModelConfig::from_json(&config, Path::new("config.json"))?, 1, Kind::Float, Device::Cpu)?;
+    let model = Model::init(
+        ModelConfig::from_json(&config, Path::new("config.json"))?,
+        1,
+        if bfloat16 == 1 { Kind::BFloat16 } else { Kind::Float },
+        Device::Cpu,
+    )?;
     let text = |slot: usize| -> Vec<u32> { (0..prompt).map(|i| ((i * 31 + slot * 7) % vocab) as u32).collect() };
 
     let mut decoder = Decoder::new(&model);
@@ -137,7 +144,7 @@ fn main() -> anyhow::Result<()> {
         })?);
     }
     let (lm_head, library) = (medians(few), medians(library));
-    let numbers: Vec<f32> = Vec::try_from(logits.f_reshape([-1])?)?;
+    let numbers: Vec<f32> = Vec::try_from(logits.f_to_kind(Kind::Float)?.f_reshape([-1])?)?;
     let mut sampler = Sampler::new(&sampling)?;
     let draw = time(50, || {
         for row in numbers.chunks_exact(vocab) {

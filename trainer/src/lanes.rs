@@ -41,7 +41,7 @@ pub(crate) use widest;
 /// Asks for the number `ahead` behind the first of `row` to be brought near, whether there is one or not: for loops whose
 /// sums wait for memory, so that the processor does not look far ahead by itself.
 #[inline(always)]
-pub(crate) fn ask(row: &[f32], ahead: usize) {
+pub(crate) fn ask<T>(row: &[T], ahead: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -1,5 +1,5 @@
-//! [`Numbers`]: a tensor's numbers as a plain slice; [`filled`]: a tensor made of a plain slice that is written in
-//! place.
+//! [`Numbers`]: a tensor's numbers as a plain slice; [`Halves`]: those of a bfloat16 tensor as they lie; [`filled`]: a
+//! tensor made of a plain slice that is written in place.
 
 use std::ops::Deref;
 
@@ -33,6 +33,31 @@ impl Deref for Numbers {
         // to a tensor whose numbers are being read: they are weights, which change between passes only, and outputs of
         // the model, each written once by the operation that made it.
         unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<f32>().cast_const(), n) }
+    }
+}
+
+/// The numbers of a bfloat16 tensor: each is the upper half of a float32.
+pub(crate) struct Halves(Tensor);
+
+impl Halves {
+    /// Nothing for another kind, a tensor elsewhere, or one that is not contiguous.
+    pub fn of(tensor: &Tensor) -> Option<Halves> {
+        let fits = tensor.kind() == Kind::BFloat16 && tensor.device() == Device::Cpu && tensor.is_contiguous();
+        fits.then(|| Halves(tensor.shallow_clone()))
+    }
+}
+
+impl Deref for Halves {
+    type Target = [u16];
+
+    fn deref(&self) -> &[u16] {
+        let n = self.0.numel();
+        if n == 0 {
+            return &[];
+        }
+        // SAFETY: the tensor is a contiguous CPU tensor of `n` numbers of 16 bits, which `self` keeps alive; that nothing
+        // writes to it meanwhile is as with `Numbers`.
+        unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<u16>().cast_const(), n) }
     }
 }
 
@@ -75,5 +100,9 @@ mod tests {
         assert_eq!(*Numbers::of(&t.transpose(0, 1)).unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(*Numbers::of(&t.narrow(0, 1, 1).to_kind(Kind::BFloat16)).unwrap(), [3.0, 4.0, 5.0]);
         assert!(Numbers::of(&t.narrow(0, 1, 0)).unwrap().is_empty());
+        let half = t.to_kind(Kind::BFloat16);
+        let wide: Vec<f32> = Halves::of(&half).unwrap().iter().map(|&x| f32::from_bits(u32::from(x) << 16)).collect();
+        assert_eq!(wide, *Numbers::of(&half).unwrap());
+        assert!(Halves::of(&t).is_none() && Halves::of(&half.transpose(0, 1)).is_none());
     }
 }

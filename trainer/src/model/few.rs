@@ -1,66 +1,88 @@
 //! The operations between the products of a layer for a few rows without a graph, as decoding has them: libtorch would
-//! take longer to call its kernels than they take to compute. Each makes one pass over plain slices, for float32 on the
-//! CPU; elsewhere, and for more rows, the caller uses libtorch.
+//! take longer to call its kernels than they take to compute. Each makes one pass over plain slices, for float32 and
+//! bfloat16 on the CPU; elsewhere, and for more rows, the caller uses libtorch.
+//!
+//! Bfloat16 is computed in float32 and rounded wherever libtorch, operation by operation, would round.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::thin::FEW;
-use crate::error::Result;
+use crate::error::{Result, TensorResult};
 use crate::lanes::{LANES, exp, widest};
-use crate::numbers::{Numbers, filled, plain};
+use crate::numbers::{Numbers, filled};
 
-/// Whether `tensors`, the first of them with a token a row, are a case for this file.
-fn fits(tensors: &[&Tensor]) -> bool {
-    let rows = tensors.first().and_then(|t| t.size().first().copied()).unwrap_or(0);
-    (1..=FEW).contains(&rows) && tensors.iter().all(|t| plain(t))
+/// The kind of `tensors`, the first of them with a token a row, where they are a case for this file.
+fn fits(tensors: &[&Tensor]) -> Option<Kind> {
+    let first = tensors.first()?;
+    let (rows, kind) = (first.size().first().copied()?, first.kind());
+    let plain = |t: &&Tensor| t.kind() == kind && t.device() == Device::Cpu && t.is_contiguous();
+    let usable = (1..=FEW).contains(&rows) && matches!(kind, Kind::Float | Kind::BFloat16);
+    (usable && tensors.iter().all(plain)).then_some(kind)
+}
+
+/// A tensor of a kind and a shape that `write` has filled; it is told whether to round to bfloat16 on the way.
+fn made(kind: Kind, shape: &[i64], write: impl FnOnce(&mut [f32], bool)) -> Result<Option<Tensor>> {
+    let wide = filled(shape, |out| {
+        write(out, kind == Kind::BFloat16);
+        Ok(())
+    })?;
+    match kind {
+        Kind::Float => Ok(Some(wide)),
+        _ => wide.f_to_kind(kind).op("to bfloat16").map(Some),
+    }
 }
 
 /// Root-mean-square norm of each vector of `width` numbers: `x [T, …, width]`, `weight [width]`.
 pub(super) fn norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Option<Tensor>> {
-    if !fits(&[x, weight]) {
-        return Ok(None);
-    }
+    let Some(kind) = fits(&[x, weight]) else { return Ok(None) };
     let (numbers, weights) = (Numbers::of(x)?, Numbers::of(weight)?);
-    filled(&x.size(), |out| {
-        norm_each(&numbers, &weights, eps as f32, out);
-        Ok(())
+    made(kind, &x.size(), |out, halves| match halves {
+        true => norm_each::<ROUND>(&numbers, &weights, eps as f32, out),
+        false => norm_each::<KEEP>(&numbers, &weights, eps as f32, out),
     })
-    .map(Some)
 }
 
 /// `silu(gate) · up` of two tensors of one shape, with `silu(x) = x / (1 + e⁻ˣ)`.
 pub(super) fn gated(gate: &Tensor, up: &Tensor) -> Result<Option<Tensor>> {
-    if !fits(&[gate, up]) {
-        return Ok(None);
-    }
+    let Some(kind) = fits(&[gate, up]) else { return Ok(None) };
     let (gates, ups) = (Numbers::of(gate)?, Numbers::of(up)?);
-    filled(&gate.size(), |out| {
-        gate_each(&gates, &ups, out);
-        Ok(())
+    made(kind, &gate.size(), |out, halves| match halves {
+        true => gate_each::<ROUND>(&gates, &ups, out),
+        false => gate_each::<KEEP>(&gates, &ups, out),
     })
-    .map(Some)
 }
 
 /// `x [T, heads, width]` turned by `cos` and `sin` `[T, 1, width]`: `x · cos + (halves of x exchanged) · sin`.
 pub(super) fn turned(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Option<Tensor>> {
-    if !fits(&[x, cos, sin]) {
-        return Ok(None);
-    }
+    let Some(kind) = fits(&[x, cos, sin]) else { return Ok(None) };
     let &[rows, _, width] = x.size().as_slice() else { return Ok(None) };
     let (numbers, cos, sin) = (Numbers::of(x)?, Numbers::of(cos)?, Numbers::of(sin)?);
     let (row, width) = (numbers.len() / rows as usize, width as usize);
-    filled(&x.size(), |out| {
+    made(kind, &x.size(), |out, halves| {
         let angles = cos.chunks_exact(width).zip(sin.chunks_exact(width));
         for ((x, out), (cos, sin)) in numbers.chunks_exact(row).zip(out.chunks_exact_mut(row)).zip(angles) {
-            turn_each(x, cos, sin, out);
+            match halves {
+                true => turn_each::<ROUND>(x, cos, sin, out),
+                false => turn_each::<KEEP>(x, cos, sin, out),
+            }
         }
-        Ok(())
     })
-    .map(Some)
+}
+
+/// Whether what a loop computes is rounded to bfloat16.
+const KEEP: usize = 0;
+const ROUND: usize = 1;
+
+/// To the nearest bfloat16, even ones among equals, where asked for. (NaN may become infinite: the sampler refuses both.)
+#[inline(always)]
+fn round<const R: usize>(x: f32) -> f32 {
+    let bits = x.to_bits();
+    let up = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000;
+    if R == ROUND { f32::from_bits(up) } else { x }
 }
 
 widest! {
-    fn norm_each(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    fn norm_each<const R: usize>(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
         for (x, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
             let mut sums = [0.0f32; LANES];
             let chunks = x.chunks_exact(LANES);
@@ -75,25 +97,25 @@ widest! {
             }
             let scale = 1.0 / (sums.iter().sum::<f32>() / weight.len() as f32 + eps).sqrt();
             for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
-                *out = x * scale * w;
+                *out = round::<R>(x * scale) * w;
             }
         }
     }
 }
 
 widest! {
-    fn gate_each(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    fn gate_each<const R: usize>(gate: &[f32], up: &[f32], out: &mut [f32]) {
         for ((out, &x), up) in out.iter_mut().zip(gate).zip(up) {
             // e to a number that is not positive cannot overflow.
             let e = exp(-x.abs());
-            *out = x * (if x < 0.0 { e } else { 1.0 }) / (1.0 + e) * up;
+            *out = round::<R>(x * (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)) * up;
         }
     }
 }
 
 widest! {
     /// All heads of one token.
-    fn turn_each(x: &[f32], cos: &[f32], sin: &[f32], out: &mut [f32]) {
+    fn turn_each<const R: usize>(x: &[f32], cos: &[f32], sin: &[f32], out: &mut [f32]) {
         let half = cos.len() / 2;
         for (x, out) in x.chunks_exact(cos.len()).zip(out.chunks_exact_mut(cos.len())) {
             let (low, high) = x.split_at(half);
@@ -101,8 +123,8 @@ widest! {
             let (sin_low, sin_high) = sin.split_at(half);
             let (out_low, out_high) = out.split_at_mut(half);
             for i in 0..half {
-                out_low[i] = low[i] * cos_low[i] + high[i] * sin_low[i];
-                out_high[i] = high[i] * cos_high[i] + low[i] * sin_high[i];
+                out_low[i] = round::<R>(low[i] * cos_low[i]) + round::<R>(high[i] * sin_low[i]);
+                out_high[i] = round::<R>(high[i] * cos_high[i]) + round::<R>(low[i] * sin_high[i]);
             }
         }
     }
@@ -110,8 +132,6 @@ widest! {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
-
     use super::*;
 
     fn wave(shape: &[i64], phase: f64) -> Tensor {
@@ -137,6 +157,26 @@ mod tests {
         }
     }
 
+    /// Sums in another order may round to the neighbour: half a unit in 256.
+    #[test]
+    fn each_equals_libtorch_in_bfloat16() {
+        let half = |shape: &[i64], phase| wave(shape, phase).to_kind(Kind::BFloat16);
+        let near = |have: Option<Tensor>, want: &Tensor| {
+            let (have, want) = (have.unwrap(), want.to_kind(Kind::Float));
+            assert_eq!(have.kind(), Kind::BFloat16);
+            let apart = (have.to_kind(Kind::Float) - &want).abs();
+            assert!(bool::try_from(apart.le_tensor(&(want.abs() / 128.0 + 1e-6)).all()).unwrap());
+            // All but a few are the same.
+            assert!(apart.count_nonzero(None::<i64>).int64_value(&[]) * 50 <= want.numel() as i64);
+        };
+        let (x, y) = (half(&[5, 3, 64], 0.1), half(&[5, 3, 64], 0.2));
+        let (weight, cos, sin) = (half(&[64], 0.3), half(&[5, 1, 64], 0.4), half(&[5, 1, 64], 0.5));
+        let normed = x.to_kind(Kind::Float).rms_norm([64], None::<&Tensor>, 1e-6).to_kind(Kind::BFloat16) * &weight;
+        near(norm(&x, &weight, 1e-6).unwrap(), &normed);
+        near(gated(&x, &y).unwrap(), &(x.silu() * &y));
+        near(turned(&x, &cos, &sin).unwrap(), &(&x * &cos + x.roll([32], [-1]) * &sin));
+    }
+
     #[test]
     fn extremes_of_the_gate() {
         let gate = Tensor::from_slice(&[200.0f32, -200.0, 0.0, f32::NAN]).view([1, 4]);
@@ -150,6 +190,7 @@ mod tests {
     fn other_cases_are_left_to_libtorch() {
         let (x, w) = (wave(&[2, 8], 0.1), wave(&[8], 0.2));
         assert!(norm(&x.to_kind(Kind::BFloat16), &w, 1e-6).unwrap().is_none());
+        assert!(norm(&x.to_kind(Kind::Half), &w.to_kind(Kind::Half), 1e-6).unwrap().is_none());
         assert!(norm(&wave(&[FEW + 1, 8], 0.1), &w, 1e-6).unwrap().is_none());
         assert!(gated(&x, &wave(&[8, 2], 0.1).transpose(0, 1)).unwrap().is_none());
     }

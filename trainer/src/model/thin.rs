@@ -3,19 +3,21 @@
 //! Matrix libraries copy W into blocks before they multiply, which pays when many rows use it; with few rows the copy is most
 //! of the time. Here W `[out, in]` is streamed once as it lies: each number of it is read once from memory and used for all
 //! rows. Every output is one sum in one fixed order (a register of lanes over `in`, fused multiply-add, then a tree), whatever the number
-//! of rows and threads: so a sequence's numbers do not depend on the company in which it is decoded. For float32 on CPUs with
-//! AVX-512, or AVX2 and FMA; elsewhere the caller uses libtorch.
+//! of rows and threads: so a sequence's numbers do not depend on the company in which it is decoded. For float32, and for
+//! fewer rows bfloat16, on CPUs with AVX-512, or AVX2 and FMA; elsewhere the caller uses libtorch.
 
 use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TensorResult};
-use crate::numbers::{Numbers, plain};
+use crate::numbers::{Halves, Numbers, plain};
 use crate::parallel;
 
 /// Up to this many rows the product is faster than the matrix library's.
 pub(super) const FEW: i64 = 16;
+/// The same for bfloat16, of which libraries are faster where the CPU multiplies it.
+const FEW_HALVES: i64 = 4;
 /// Weights of a part of the work at most.
 const PART: usize = 1 << 16;
 /// Numbers that the first-level cache holds beside what else is in it.
@@ -25,23 +27,34 @@ const AHEAD: usize = 1024;
 /// Products below this many are not worth a second thread; in tests all are, so that it is tested.
 const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 16 };
 
-/// `x [T, in]`, `weight [out, in]`, `bias [out]` → `[T, out]` without a graph, or nothing when this is no case for it.
+/// `x [T, in]`, `weight [out, in]`, `bias [out]`, of one kind → `[T, out]` without a graph, or nothing when this is no case
+/// for it. Sums are in float32; those of bfloat16 are rounded once, at the end.
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Option<Tensor>> {
     let (&[rows, inner], &[out, columns]) = (x.size().as_slice(), weight.size().as_slice()) else { return Ok(None) };
-    let usable = (1..=FEW).contains(&rows) && inner == columns && inner > 0 && plain(weight) && fast();
-    if !usable
-        || bias.is_some_and(|b| !plain(b) || b.size() != [out])
-        || x.kind() != Kind::Float
-        || x.device() != Device::Cpu
+    let kind = weight.kind();
+    let most = if kind == Kind::Float { FEW } else { FEW_HALVES };
+    let fits = |t: &Tensor| t.kind() == kind && t.device() == Device::Cpu;
+    if !((1..=most).contains(&rows) && inner == columns && inner > 0 && fast())
+        || !(fits(x) && fits(weight))
+        || bias.is_some_and(|b| !fits(b) || b.size() != [out])
     {
         return Ok(None);
     }
     let bias = bias.map(Numbers::of).transpose()?;
-    let (x, w) = (Numbers::of(x)?, Numbers::of(weight)?);
+    let (bias, x, sizes) = (bias.as_deref(), Numbers::of(x)?, [rows, inner, out]);
+    match Halves::of(weight) {
+        Some(w) => multiply(&x, &w, bias, sizes)?.f_to_kind(kind).op("linear").map(Some),
+        None if plain(weight) => multiply(&x, &Numbers::of(weight)?, bias, sizes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The product of `x` and `w` of the given `[rows, in, out]`, in float32.
+fn multiply<W: Weight>(x: &[f32], w: &[W], bias: Option<&[f32]>, [rows, inner, out]: [i64; 3]) -> Result<Tensor> {
     let result = Tensor::f_empty([rows, out], (Kind::Float, Device::Cpu)).op("linear")?;
     let (rows, inner, out) = (rows as usize, inner as usize, out as usize);
     let target = Target { start: result.data_ptr().cast(), width: out };
-    let product = Product { x: &x, w: &w, bias: bias.as_deref(), inner, rows, target };
+    let product = Product { x, w, bias, inner, rows, target };
     // Not so few that a thread has nothing to do while another does the last.
     let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1);
     let size = (PART / inner).min(out.div_ceil(4 * threads)).max(1).next_multiple_of(16);
@@ -51,7 +64,7 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Resu
         true => parallel::for_each(parts, &work),
         false => (0..parts).for_each(work),
     }
-    Ok(Some(result))
+    Ok(result)
 }
 
 /// Where the outputs go: `[rows, width]`.
@@ -85,26 +98,68 @@ fn fast() -> bool {
 }
 
 /// The operands as slices.
-struct Product<'a> {
+struct Product<'a, W> {
     x: &'a [f32],
-    w: &'a [f32],
+    w: &'a [W],
     bias: Option<&'a [f32]>,
     inner: usize,
     rows: usize,
     target: Target,
 }
 
-impl Product<'_> {
+/// A kind of weight: float32, or bfloat16 as its 16 bits.
+trait Weight: Copy + Sync {
+    /// As float32.
+    fn wide(self) -> f32;
+
+    /// # Safety
+    /// The CPU has AVX-512F.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn avx512(product: &Product<'_, Self>, columns: Range<usize>);
+
+    /// # Safety
+    /// The CPU has AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn avx2(product: &Product<'_, Self>, columns: Range<usize>);
+}
+
+/// The kernels of a kind of weight.
+macro_rules! weight {
+    ($kind:ty, $wide:expr, $avx512:ident, $avx2:ident) => {
+        impl Weight for $kind {
+            fn wide(self) -> f32 {
+                $wide(self)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            unsafe fn avx512(product: &Product<'_, Self>, columns: Range<usize>) {
+                // SAFETY: as the caller has it.
+                unsafe { $avx512::part(product, columns) }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            unsafe fn avx2(product: &Product<'_, Self>, columns: Range<usize>) {
+                // SAFETY: as the caller has it.
+                unsafe { $avx2::part(product, columns) }
+            }
+        }
+    };
+}
+
+weight!(f32, |x: f32| x, avx512, avx2);
+weight!(u16, |x: u16| f32::from_bits(u32::from(x) << 16), avx512_halves, avx2_halves);
+
+impl<W: Weight> Product<'_, W> {
     /// The outputs `columns` of all rows.
     fn part(&self, columns: Range<usize>) {
         #[cfg(target_arch = "x86_64")]
         {
             if std::is_x86_feature_detected!("avx512f") {
                 // SAFETY: the CPU has AVX-512F, as was just asked.
-                unsafe { avx512::part(self, columns) }
+                unsafe { W::avx512(self, columns) }
             } else if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
                 // SAFETY: the CPU has AVX2 and FMA, as was just asked.
-                unsafe { avx2::part(self, columns) }
+                unsafe { W::avx2(self, columns) }
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -116,11 +171,13 @@ impl Product<'_> {
 /// stay in registers; the sums of their lanes are then made together, each by the same tree.
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernel {
-    ($feature:literal, $register:ident, $lanes:literal, [$most:literal, $some:literal], $zero:ident, $load:ident, $fma:ident) => {
+    ($feature:literal, $register:ident, $lanes:literal, [$most:literal, $some:literal], $zero:ident, $load:ident, $fma:ident, $weight:ty, $load_weight:ident) => {
         use std::ops::Range;
 
-        use super::{AHEAD, NEAR, Product};
+        use super::{AHEAD, NEAR, Weight as _};
         use crate::lanes::ask;
+
+        type Product<'a> = super::Product<'a, $weight>;
 
         #[target_feature(enable = $feature)]
         pub(super) fn part(p: &Product<'_>, columns: Range<usize>) {
@@ -158,7 +215,7 @@ macro_rules! kernel {
         #[target_feature(enable = $feature)]
         fn block<const M: usize, const O: usize>(p: &Product<'_>, row: usize, column: usize) {
             let x: [&[f32]; M] = std::array::from_fn(|m| &p.x[(row + m) * p.inner..][..p.inner]);
-            let w: [&[f32]; O] = std::array::from_fn(|o| &p.w[(column + o) * p.inner..][..p.inner]);
+            let w: [&[$weight]; O] = std::array::from_fn(|o| &p.w[(column + o) * p.inner..][..p.inner]);
             let mut sums = [[$zero(); O]; M];
             let whole = p.inner / $lanes * $lanes;
             let mut at = 0;
@@ -168,7 +225,7 @@ macro_rules! kernel {
                 for o in 0..O {
                     ask(w[o], at + AHEAD);
                     // SAFETY: as above.
-                    let ws = unsafe { $load(w[o].as_ptr().add(at)) };
+                    let ws = unsafe { $load_weight(w[o].as_ptr().add(at)) };
                     for m in 0..M {
                         sums[m][o] = $fma(xs[m], ws, sums[m][o]);
                     }
@@ -186,7 +243,7 @@ macro_rules! kernel {
                 for o in 0..O {
                     let mut sum = totals[m * O + o];
                     for i in whole..p.inner {
-                        sum = x[m][i].mul_add(w[o][i], sum);
+                        sum = x[m][i].mul_add(w[o][i].wide(), sum);
                     }
                     let bias = p.bias.map_or(0.0, |b| b[column + o]);
                     // SAFETY: the block lies within the rows and within the columns of this part of the work.
@@ -201,11 +258,11 @@ macro_rules! kernel {
 mod avx512 {
     use std::arch::x86_64::*;
 
-    kernel!("avx512f", __m512, 16, [8, 4], _mm512_setzero_ps, _mm512_loadu_ps, _mm512_fmadd_ps);
+    kernel!("avx512f", __m512, 16, [8, 4], _mm512_setzero_ps, _mm512_loadu_ps, _mm512_fmadd_ps, f32, _mm512_loadu_ps);
 
     /// The sum of the lanes of each register.
     #[target_feature(enable = "avx512f")]
-    fn totals(v: [__m512; 16]) -> [f32; 16] {
+    pub(super) fn totals(v: [__m512; 16]) -> [f32; 16] {
         // Pairs of registers, then fours, each quarter by itself; then the quarters.
         let pairs: [__m512; 8] = std::array::from_fn(|i| {
             let (a, b) = (v[2 * i], v[2 * i + 1]);
@@ -233,11 +290,11 @@ mod avx512 {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    kernel!("avx2,fma", __m256, 8, [4, 2], _mm256_setzero_ps, _mm256_loadu_ps, _mm256_fmadd_ps);
+    kernel!("avx2,fma", __m256, 8, [4, 2], _mm256_setzero_ps, _mm256_loadu_ps, _mm256_fmadd_ps, f32, _mm256_loadu_ps);
 
     /// The sum of the lanes of each register.
     #[target_feature(enable = "avx2,fma")]
-    fn totals(v: [__m256; 8]) -> [f32; 8] {
+    pub(super) fn totals(v: [__m256; 8]) -> [f32; 8] {
         // Pairs of registers, then fours, each half by itself; then the halves.
         let pairs: [__m256; 4] = std::array::from_fn(|i| {
             let (a, b) = (v[2 * i], v[2 * i + 1]);
@@ -254,6 +311,42 @@ mod avx2 {
         // SAFETY: there is room for eight numbers.
         unsafe { _mm256_storeu_ps(out.as_mut_ptr(), all) };
         out
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512_halves {
+    use std::arch::x86_64::*;
+
+    use super::avx512::totals;
+
+    kernel!("avx512f", __m512, 16, [8, 4], _mm512_setzero_ps, _mm512_loadu_ps, _mm512_fmadd_ps, u16, load);
+
+    /// # Safety
+    /// There are sixteen numbers.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn load(from: *const u16) -> __m512 {
+        // SAFETY: as the caller has it.
+        let halves = unsafe { _mm256_loadu_si256(from.cast()) };
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2_halves {
+    use std::arch::x86_64::*;
+
+    use super::avx2::totals;
+
+    kernel!("avx2,fma", __m256, 8, [4, 2], _mm256_setzero_ps, _mm256_loadu_ps, _mm256_fmadd_ps, u16, load);
+
+    /// # Safety
+    /// There are eight numbers.
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn load(from: *const u16) -> __m256 {
+        // SAFETY: as the caller has it.
+        let halves = unsafe { _mm_loadu_si128(from.cast()) };
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(halves)))
     }
 }
 
@@ -283,6 +376,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bfloat16_is_rounded_once() {
+        for (inner, out) in [(5, 3), (64, 257), (100, 6)] {
+            for rows in 1..=FEW_HALVES {
+                let half = |t: Tensor| t.to_kind(Kind::BFloat16);
+                let (x, w, b) =
+                    (half(wave(rows, inner, 0.1)), half(wave(out, inner, 0.2)), half(wave(1, out, 0.3).view([out])));
+                let Some(have) = linear(&x, &w, Some(&b)).unwrap() else { continue };
+                let double = |t: &Tensor| t.to_kind(Kind::Double);
+                let want = double(&x).linear(&double(&w), Some(&double(&b)));
+                assert_eq!(have.kind(), Kind::BFloat16);
+                let apart = (double(&have) - &want).abs();
+                assert!(bool::try_from(apart.le_tensor(&(want.abs() / 256.0 + 1e-5)).all()).unwrap());
+            }
+        }
+    }
+
     /// The kernel that this CPU would not choose is tested too, where it can run it.
     #[cfg(target_arch = "x86_64")]
     #[test]
@@ -298,7 +408,14 @@ mod tests {
         let product = Product { x: &xs, w: &ws, bias: Some(&bias), inner: inner as usize, rows: rows as usize, target };
         // SAFETY: the CPU has the features, as was just asked.
         unsafe { avx2::part(&product, 0..out as usize) };
-        assert!((have - x.linear(&w, Some(&b))).abs().max().double_value(&[]) < 1e-5);
+        assert!((&have - x.linear(&w, Some(&b))).abs().max().double_value(&[]) < 1e-5);
+        let halves = w.to_kind(Kind::BFloat16);
+        let w = Halves::of(&halves).unwrap();
+        let target = Target { start: have.data_ptr().cast(), width: out as usize };
+        let product = Product { x: &xs, w: &w, bias: Some(&bias), inner: inner as usize, rows: rows as usize, target };
+        // SAFETY: as above.
+        unsafe { avx2_halves::part(&product, 0..out as usize) };
+        assert!((&have - x.linear(&halves.to_kind(Kind::Float), Some(&b))).abs().max().double_value(&[]) < 1e-5);
     }
 
     #[test]
@@ -320,6 +437,8 @@ mod tests {
     fn other_cases_are_left_to_libtorch() {
         let (x, w) = (wave(2, 16, 0.1), wave(4, 16, 0.2));
         assert!(linear(&x.to_kind(Kind::BFloat16), &w, None).unwrap().is_none());
+        let many = wave(FEW_HALVES + 1, 16, 0.1).to_kind(Kind::BFloat16);
+        assert!(linear(&many, &w.to_kind(Kind::BFloat16), None).unwrap().is_none());
         assert!(linear(&wave(FEW + 1, 16, 0.1), &w, None).unwrap().is_none());
         assert!(linear(&x, &w.transpose(0, 1), None).unwrap().is_none());
         assert!(linear(&x, &wave(4, 15, 0.2), None).unwrap().is_none());
