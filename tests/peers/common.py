@@ -90,10 +90,10 @@ def configuration(options, folder):
 def run(command, options):
     """A process with the given number of threads; its last line of output is JSON.
 
-    Threads that wait for each other sleep, on both sides: on a machine that has other work, spinning only burns time.
+    Threads that wait for each other spin for a moment and then sleep, on both sides, as the program does by itself.
     """
     threads = str(options.threads)
-    environment = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, OMP_WAIT_POLICY="passive", TOKENIZERS_PARALLELISM="false",
+    environment = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="3000", TOKENIZERS_PARALLELISM="false",
                        PYTHONWARNINGS="ignore", TRANSFORMERS_VERBOSITY="error", TRL_EXPERIMENTAL_SILENCE="1")
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env=environment)

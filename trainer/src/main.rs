@@ -42,16 +42,20 @@ fn told(error: &anyhow::Error) -> String {
     text
 }
 
-/// Threads of libtorch that wait for each other sleep instead of spinning: on a machine that does something else as well
-/// spinning costs a multiple of the time, on an idle one it gains nothing. libgomp reads the setting when the
-/// program is loaded, so the program starts itself again with it. A setting of the user's is left alone.
+/// Threads of libtorch that wait for each other spin for a moment and then sleep. Without the moment a step of decoding,
+/// which shares out much work in small parts, takes two thirds more time on an idle machine (`examples/decode_speed`);
+/// with libgomp's own, a hundred times as long, it takes a multiple of the time on a machine that does something else as
+/// well. libgomp reads the settings when the program is loaded, so the program starts itself again with them. Settings of
+/// the user's are left alone.
 fn wait_politely() {
     const POLICY: &str = "OMP_WAIT_POLICY";
-    if std::env::var_os(POLICY).is_some() {
+    const SPINS: &str = "GOMP_SPINCOUNT";
+    if [POLICY, SPINS].iter().any(|name| std::env::var_os(name).is_some()) {
         return;
     }
     if let Ok(program) = std::env::current_exe() {
+        let mut again = Command::new(program);
         // Comes back only when it failed; then the run goes on as it is.
-        let _ = Command::new(program).args(std::env::args_os().skip(1)).env(POLICY, "passive").exec();
+        let _ = again.args(std::env::args_os().skip(1)).env(POLICY, "passive").env(SPINS, "3000").exec();
     }
 }
