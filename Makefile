@@ -29,7 +29,7 @@ build: setup ## Build the novice binary (the first time: several minutes)
 	@echo "== build" >&2
 	@$(CARGO) build $(FLAGS) --workspace
 
-demo: build ## Train a small learner on the embedded course, evaluate it, watch it (about 8 minutes after the build)
+demo: build ## Train a small learner on the embedded course, evaluate it, watch it (about 6 minutes after the build)
 	@echo "== demo; results go to runs/demo" >&2
 	@$(NOVICE) train configs/demo.yaml --force
 	@$(NOVICE) evaluate runs/demo

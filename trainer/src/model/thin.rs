@@ -34,10 +34,9 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Resu
     let kind = weight.kind();
     let most = if kind == Kind::Float { FEW } else { FEW_HALVES };
     let fits = |t: &Tensor| t.kind() == kind && t.device() == Device::Cpu;
-    if !((1..=most).contains(&rows) && inner == columns && inner > 0 && fast())
-        || !(fits(x) && fits(weight))
-        || bias.is_some_and(|b| !fits(b) || b.size() != [out])
-    {
+    let sizes = (1..=most).contains(&rows) && inner == columns && inner > 0;
+    let usable = sizes && fits(x) && fits(weight) && bias.is_none_or(|b| fits(b) && b.size() == [out]);
+    if !usable || !fast() {
         return Ok(None);
     }
     let bias = bias.map(Numbers::of).transpose()?;
