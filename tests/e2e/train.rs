@@ -131,7 +131,7 @@ fn a_run_from_logs_to_a_table() {
     }
     let refused = novice(at).args(["report", "runs"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("not a run's folder"));
+    assert!(text(&refused.stderr).contains("not the folder of a run"));
 
     // Adapters on what was trained, and more training of those adapters.
     let on_sft = ["train", "tiny.yaml", "--set", "model.path=runs/tiny/models/sft"];
