@@ -25,14 +25,21 @@ impl Deref for Numbers {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        let n = self.0.numel();
-        if n == 0 {
-            return &[];
-        }
-        // SAFETY: the tensor is a contiguous float32 CPU tensor of `n` numbers, which `self` keeps alive. Nothing writes
-        // to a tensor whose numbers are being read: they are weights, which change between passes only, and outputs of
-        // the model, each written once by the operation that made it.
-        unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<f32>().cast_const(), n) }
+        // SAFETY: the tensor is a contiguous float32 CPU tensor.
+        unsafe { slice(&self.0) }
+    }
+}
+
+/// The numbers of a tensor where they lie. Nothing writes to a tensor whose numbers are being read: they are weights, which
+/// change between passes only, and outputs of the model, each written once by the operation that made it.
+///
+/// # Safety
+/// The tensor is contiguous, on the CPU, and its numbers are of type `T`.
+unsafe fn slice<T>(tensor: &Tensor) -> &[T] {
+    match tensor.numel() {
+        0 => &[],
+        // SAFETY: as the caller has it; the borrow keeps the tensor alive.
+        n => unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<T>().cast_const(), n) },
     }
 }
 
@@ -51,13 +58,8 @@ impl Deref for Halves {
     type Target = [u16];
 
     fn deref(&self) -> &[u16] {
-        let n = self.0.numel();
-        if n == 0 {
-            return &[];
-        }
-        // SAFETY: the tensor is a contiguous CPU tensor of `n` numbers of 16 bits, which `self` keeps alive; that nothing
-        // writes to it meanwhile is as with `Numbers`.
-        unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<u16>().cast_const(), n) }
+        // SAFETY: the tensor is a contiguous CPU tensor of bfloat16, which has 16 bits.
+        unsafe { slice(&self.0) }
     }
 }
 
