@@ -1,6 +1,8 @@
 //! Ablations: planned, killed, resumed, with an arm that fails.
 
-use super::{data, novice, repository, text, with_course};
+use super::{data, novice, repository, shown, text, with_course};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -69,6 +71,15 @@ fn killed_twice(matrix: &str, units: usize) {
     assert_eq!(tables(whole.path()), tables(killed.path()));
     let events = killed.path().join("runs/ablations/m/tensorboard/arm-01/seed-1");
     assert_eq!(fs::read_dir(events).unwrap().count(), 1);
+    // Its report shows the rollouts of every arm under the arm's name.
+    let out = novice(killed.path()).args(["report", "runs/ablations/m"]).output().unwrap();
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let table: Value = serde_json::from_str(&tables(killed.path())[3]).unwrap();
+    let arms: BTreeSet<&str> =
+        table["arms"].as_array().unwrap().iter().filter_map(|arm| arm["name"].as_str()).collect();
+    let page = shown(&killed.path().join("runs/ablations/m/report.html"));
+    let rollouts = page["runs"][0]["rollouts"].as_array().unwrap();
+    assert_eq!(rollouts.iter().filter_map(|rollout| rollout["policy"].as_str()).collect::<BTreeSet<&str>>(), arms);
 }
 
 #[test]

@@ -48,6 +48,13 @@ fn with_course(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
+/// What a report's viewer shows.
+fn shown(page: &Path) -> serde_json::Value {
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,6 +1,6 @@
 //! A whole run, small: train, resume after a kill, evaluate, simulate, traces.
 
-use super::{data, novice, text, with_course};
+use super::{data, novice, shown, text, with_course};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -120,9 +120,7 @@ fn a_run_from_logs_to_a_table() {
 
     succeed(at, &["report", "runs/tiny", "--rollouts", "20"]);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
-    let (_, rest) = page.split_once("<script id=\"data\" type=\"application/json\">").unwrap();
-    let data: Value = serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap();
-    let held = &data["runs"][0];
+    let held = &shown(&run.join("report.html"))["runs"][0];
     assert_eq!(held["rollouts"].as_array().unwrap().len(), 20);
     assert!(held["students"][0]["steps"][0]["code"].is_string(), "the student's own programs are there");
     for wanted in ["joint grade proximity", "SFT: held-out loss", "DAPO: entropy", "Grade progression", "real students"]

@@ -8,27 +8,17 @@
 //! has nothing else to do. `dense` is the model without attention, `head` the LM head (and the same by libtorch's product), `draw` the
 //! sampler.
 
+mod shared;
+
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
 use novice::config::Sampling;
 use novice::generate::{Decoder, RngKey, Sampler, SlotId, Turn};
-use novice::model::{Attention, Model, ModelConfig};
+use novice::model::{Model, ModelConfig};
 use tch::{Device, Kind, Tensor};
 
-/// Returns the queries: what is left of the model's time is everything but attention.
-struct Nothing;
-
-impl Attention for Nothing {
-    fn attend(&mut self, _layer: usize, q: Tensor, _k: Tensor, _v: Tensor) -> novice::Result<Tensor> {
-        Ok(q)
-    }
-
-    fn wants_gradient(&self) -> bool {
-        false
-    }
-}
+use shared::{Nothing, Settings};
 
 /// Time of the main thread on a core so far, in microseconds.
 fn on_core() -> f64 {
@@ -60,40 +50,38 @@ fn medians(times: Vec<(f64, f64)>) -> (f64, f64) {
     (median(walls), median(cores))
 }
 
+const DEFAULTS: [(&str, f64); 11] = [
+    ("threads", 2.0),
+    ("slots", 8.0),
+    ("shared", 0.0),
+    ("prompt", 480.0),
+    ("new", 64.0),
+    ("hidden", 128.0),
+    ("layers", 4.0),
+    ("vocab", 1024.0),
+    ("head", 32.0),
+    ("kv", 0.0),
+    ("bfloat16", 0.0),
+];
+
 fn main() -> anyhow::Result<()> {
     novice::memory::keep_freed();
-    let mut settings = [
-        ("threads", 2),
-        ("slots", 8),
-        ("shared", 0),
-        ("prompt", 480),
-        ("new", 64),
-        ("hidden", 128),
-        ("layers", 4),
-        ("vocab", 1024),
-        ("head", 32),
-        ("kv", 0),
-        ("bfloat16", 0),
-    ];
-    for argument in std::env::args().skip(1) {
-        let (key, value) = argument.split_once('=').context("expected key=value")?;
-        let Some(slot) = settings.iter_mut().find(|(k, _)| *k == key) else { bail!("unknown key {key:?}") };
-        slot.1 = value.parse().with_context(|| format!("{key}: {value:?} is not a whole number"))?;
-    }
+    let settings = Settings::read(&DEFAULTS, std::env::args().skip(1))?;
     let [threads, slots, shared, prompt, new, hidden, layers, vocab, head, kv, bfloat16] =
-        settings.map(|(_, value)| value);
+        DEFAULTS.map(|(key, _)| settings.count(key));
     tch::set_num_threads(i32::try_from(threads)?);
+    let kv_heads = match (kv, hidden / head) {
+        (0, heads) if heads % 2 == 0 => heads / 2,
+        (0, _) => 1,
+        _ => kv,
+    };
     let config = serde_json::json!({
         "model_type": "qwen3", "vocab_size": vocab, "hidden_size": hidden, "intermediate_size": 3 * hidden,
         "num_hidden_layers": layers, "num_attention_heads": hidden / head, "head_dim": head,
-        "num_key_value_heads": if kv > 0 { kv } else if (hidden / head) % 2 == 0 { hidden / head / 2 } else { 1 }, "tie_word_embeddings": true, "initializer_range": 0.05,
+        "num_key_value_heads": kv_heads, "tie_word_embeddings": true, "initializer_range": 0.05,
     });
-    let model = Model::init(
-        ModelConfig::from_json(&config, Path::new("config.json"))?,
-        1,
-        if bfloat16 == 1 { Kind::BFloat16 } else { Kind::Float },
-        Device::Cpu,
-    )?;
+    let kind = if bfloat16 == 1 { Kind::BFloat16 } else { Kind::Float };
+    let model = Model::init(ModelConfig::from_json(&config, Path::new("config.json"))?, 1, kind, Device::Cpu)?;
     let text = |slot: usize| -> Vec<u32> { (0..prompt).map(|i| ((i * 31 + slot * 7) % vocab) as u32).collect() };
 
     let mut decoder = Decoder::new(&model);

@@ -7,52 +7,35 @@
 //! recompute=0 dense=0 bfloat16=0. Times are medians in milliseconds: of the wall clock, and of the main thread's time on
 //! a core, which with threads=1 is what the work takes on a machine that has nothing else to do.
 
+mod shared;
+
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
 use novice::config::LoraConfig;
 use novice::forest::{AttentionKind, Options, backward_weighted, log_probs};
 use novice::model::{Causal, Model, ModelConfig};
 use novice::tokens::{FlatTree, Span, TokenTree};
 use tch::{Device, Kind, Tensor};
 
-struct Settings(Vec<(&'static str, f64)>);
+use shared::Settings;
 
-impl Settings {
-    fn get(&self, key: &str) -> f64 {
-        self.0.iter().find(|(k, _)| *k == key).map_or(0.0, |(_, v)| *v)
-    }
-
-    fn count(&self, key: &str) -> usize {
-        self.get(key) as usize
-    }
-}
-
-fn settings() -> anyhow::Result<Settings> {
-    let mut all = Settings(vec![
-        ("threads", 2.0),
-        ("tokens", 4096.0),
-        ("tree", 512.0),
-        ("branches", 1.0),
-        ("targets", 0.4),
-        ("vocab", 4096.0),
-        ("hidden", 256.0),
-        ("layers", 4.0),
-        ("chunk", 0.0),
-        ("repeats", 5.0),
-        ("lora", 0.0),
-        ("recompute", 0.0),
-        ("dense", 0.0),
-        ("bfloat16", 0.0),
-    ]);
-    for argument in std::env::args().skip(1) {
-        let (key, value) = argument.split_once('=').context("expected key=value")?;
-        let Some(slot) = all.0.iter_mut().find(|(k, _)| *k == key) else { bail!("unknown key {key:?}") };
-        slot.1 = value.parse().with_context(|| format!("{key}: {value:?} is not a number"))?;
-    }
-    Ok(all)
-}
+const DEFAULTS: [(&str, f64); 14] = [
+    ("threads", 2.0),
+    ("tokens", 4096.0),
+    ("tree", 512.0),
+    ("branches", 1.0),
+    ("targets", 0.4),
+    ("vocab", 4096.0),
+    ("hidden", 256.0),
+    ("layers", 4.0),
+    ("chunk", 0.0),
+    ("repeats", 5.0),
+    ("lora", 0.0),
+    ("recompute", 0.0),
+    ("dense", 0.0),
+    ("bfloat16", 0.0),
+];
 
 /// A tree of `size` tokens: a trunk of half of them when it branches, targets in the last part of each run.
 fn tree(seed: usize, size: usize, s: &Settings) -> anyhow::Result<FlatTree> {
@@ -114,7 +97,7 @@ fn time(repeats: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow:
 
 fn main() -> anyhow::Result<()> {
     novice::memory::keep_freed();
-    let s = settings()?;
+    let s = Settings::read(&DEFAULTS, std::env::args().skip(1))?;
     tch::set_num_threads(s.get("threads") as i32);
     let hidden = s.count("hidden");
     let config = serde_json::json!({

@@ -10,17 +10,21 @@
 //! other operations count as none), and the times of its parts, each done alone with the same shapes. Then a step of
 //! decoding: the weights and cached positions that it must read.
 
+mod shared;
+
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use novice::config::{OptimiserSettings, Sampling};
 use novice::forest::{Options, backward_weighted};
 use novice::generate::{Decoder, RngKey, SlotId, Turn};
-use novice::model::{Attention, Model, ModelConfig, scaled_dot_product};
+use novice::model::{Model, ModelConfig, scaled_dot_product};
 use novice::optimiser::AdamW;
 use novice::tokens::{FlatTree, Span, TokenTree};
 use tch::{Device, Kind, TchError, Tensor};
+
+use shared::{Nothing, Settings};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -73,54 +77,23 @@ fn product(rows: i64, [out, inner]: [i64; 2], repeats: usize) -> Result<f64, Tch
     })
 }
 
-/// Hands the queries through: what is left of a pass is everything but attention.
-struct Nothing;
-
-impl Attention for Nothing {
-    fn attend(&mut self, _layer: usize, q: Tensor, _k: Tensor, _v: Tensor) -> novice::Result<Tensor> {
-        Ok(q)
-    }
-
-    fn wants_gradient(&self) -> bool {
-        false
-    }
-}
-
-struct Keys([(&'static str, f64); 7]);
-
-impl Keys {
-    fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Keys> {
-        let mut keys = Keys([
-            ("threads", 2.0),
-            ("tokens", 2048.0),
-            ("targets", 0.4),
-            ("slots", 1.0),
-            ("prompt", 500.0),
-            ("new", 48.0),
-            ("repeats", 3.0),
-        ]);
-        for argument in arguments {
-            let (key, value) = argument.split_once('=').context("expected key=value")?;
-            let Some(slot) = keys.0.iter_mut().find(|(k, _)| *k == key) else { bail!("unknown key {key:?}") };
-            slot.1 = value.parse().with_context(|| format!("{key}: {value:?} is not a number"))?;
-        }
-        Ok(keys)
-    }
-
-    fn count(&self, key: &str) -> usize {
-        self.real(key) as usize
-    }
-
-    fn real(&self, key: &str) -> f64 {
-        self.0.iter().find(|(k, _)| *k == key).map_or(0.0, |(_, v)| *v)
-    }
-}
+const DEFAULTS: [(&str, f64); 7] = [
+    ("threads", 2.0),
+    ("tokens", 2048.0),
+    ("targets", 0.4),
+    ("slots", 1.0),
+    ("prompt", 500.0),
+    ("new", 48.0),
+    ("repeats", 3.0),
+];
 
 fn main() -> anyhow::Result<()> {
     novice::memory::keep_freed();
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().context("usage: roofline MODEL [key=value]…")?;
-    let keys = Keys::read(arguments)?;
+    let keys = Settings::read(&DEFAULTS, arguments)?;
+    ensure!(keys.count("tokens") >= 4, "a training pass needs 4 tokens or more");
+    ensure!(["slots", "prompt", "new"].iter().all(|key| keys.count(key) > 0), "slots, prompt and new are 1 or more");
     tch::set_num_threads(keys.count("threads") as i32);
     let [flops, cached, memory] = machine()?;
     println!(
@@ -135,10 +108,10 @@ fn main() -> anyhow::Result<()> {
     decode(&model, &keys)
 }
 
-fn train(model: &Model, keys: &Keys, peak: f64) -> anyhow::Result<()> {
+fn train(model: &Model, keys: &Settings, peak: f64) -> anyhow::Result<()> {
     let (c, repeats) = (model.config(), keys.count("repeats"));
     let chain = keys.count("tokens") / 2;
-    let targets = ((chain as f64 * keys.real("targets")) as usize).clamp(1, chain - 1);
+    let targets = ((chain as f64 * keys.get("targets")) as usize).clamp(1, chain - 1);
     let tree = |seed: usize| -> anyhow::Result<FlatTree> {
         let ids: Vec<u32> = (0..chain).map(|i| ((i * 31 + seed * 7) % c.vocab_size as usize) as u32).collect();
         let mut tree = TokenTree::default();
@@ -174,8 +147,7 @@ fn train(model: &Model, keys: &Keys, peak: f64) -> anyhow::Result<()> {
     for shape in products(c) {
         in_layers += product(2 * chain as i64, shape, repeats)? * layers;
     }
-    // The head works in chunks of 64 MiB of logits (`forest/head.rs`).
-    let rows = ((16 << 20) / c.vocab_size).clamp(16, 1024).min(2 * targets as i64);
+    let rows = (Options::default().rows(c.vocab_size as usize) as i64).min(2 * targets as i64);
     let in_head = product(rows, [c.vocab_size, c.hidden_size], repeats)? * 2.0 * targets as f64 / rows as f64;
     let row = |heads: i64| Tensor::f_rand([chain as i64, heads, c.head_dim], FLOAT)?.f_set_requires_grad(true);
     let (q, k, v) = (row(c.num_attention_heads)?, row(c.num_key_value_heads)?, row(c.num_key_value_heads)?);
@@ -192,7 +164,7 @@ fn train(model: &Model, keys: &Keys, peak: f64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn decode(model: &Model, keys: &Keys) -> anyhow::Result<()> {
+fn decode(model: &Model, keys: &Settings) -> anyhow::Result<()> {
     let (c, slots, prompt, new) = (model.config(), keys.count("slots"), keys.count("prompt"), keys.count("new"));
     let mut decoder = Decoder::new(model);
     let texts: Vec<Vec<u32>> =

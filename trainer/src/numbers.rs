@@ -13,7 +13,7 @@ pub(crate) struct Numbers(Tensor);
 
 impl Numbers {
     pub fn of(tensor: &Tensor) -> Result<Numbers> {
-        if plain(tensor) {
+        if plain(tensor, Kind::Float) {
             return Ok(Numbers(tensor.shallow_clone()));
         }
         let plain = tensor.f_to_device(Device::Cpu).and_then(|t| t.f_to_kind(Kind::Float)?.f_contiguous());
@@ -49,8 +49,7 @@ pub(crate) struct Halves(Tensor);
 impl Halves {
     /// Nothing for another kind, a tensor elsewhere, or one that is not contiguous.
     pub fn of(tensor: &Tensor) -> Option<Halves> {
-        let fits = tensor.kind() == Kind::BFloat16 && tensor.device() == Device::Cpu && tensor.is_contiguous();
-        fits.then(|| Halves(tensor.shallow_clone()))
+        plain(tensor, Kind::BFloat16).then(|| Halves(tensor.shallow_clone()))
     }
 }
 
@@ -63,9 +62,9 @@ impl Deref for Halves {
     }
 }
 
-/// Whether a tensor is contiguous float32 on the CPU.
-pub(crate) fn plain(tensor: &Tensor) -> bool {
-    tensor.kind() == Kind::Float && tensor.device() == Device::Cpu && tensor.is_contiguous()
+/// Whether the numbers of a tensor lie one behind the other in the CPU's memory, and are of the given kind.
+pub(crate) fn plain(tensor: &Tensor, kind: Kind) -> bool {
+    tensor.kind() == kind && tensor.device() == Device::Cpu && tensor.is_contiguous()
 }
 
 /// A new float32 CPU tensor of `shape` whose numbers, zero at first, `write` has set.

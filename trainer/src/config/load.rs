@@ -230,3 +230,21 @@ fn remove(value: &mut Value, path: &str) -> bool {
 pub(super) fn problem(section: &str, key: &str, message: impl Into<String>) -> Problem {
     Problem { field: join(section, key), message: message.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those whose data or model lie elsewhere can be read, though not run, without them.
+    #[test]
+    fn the_ready_configurations_are_right() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../configs"));
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let yaml: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+        for path in &yaml {
+            let text = std::fs::read_to_string(path).unwrap();
+            Run::parse(&text, &path.display().to_string(), folder, "ready", &[]).unwrap();
+        }
+        assert!(yaml.len() >= 3);
+    }
+}

@@ -18,6 +18,13 @@ use crate::model::Model;
 /// weight for every product, would spend more of its time on that.
 const CHUNK_LOGITS: usize = 16 << 20;
 
+impl Options {
+    /// Target rows that go through the LM head at once, for a vocabulary of the given size, at least 1.
+    pub fn rows(&self, vocabulary: usize) -> usize {
+        if self.chunk > 0 { self.chunk } else { (CHUNK_LOGITS / vocabulary).clamp(16, 1024) }
+    }
+}
+
 /// Log-probs and entropies, one of each a target.
 #[derive(Debug, Default)]
 pub(super) struct Read {
@@ -44,8 +51,7 @@ impl<'a> Head<'a> {
 
     /// Rows of a chunk.
     fn rows(&self) -> usize {
-        let by_memory = CHUNK_LOGITS / self.model.config().vocab_size.max(1) as usize;
-        if self.options.chunk > 0 { self.options.chunk } else { by_memory.clamp(16, 1024) }
+        self.options.rows(self.model.config().vocab_size.max(1) as usize)
     }
 
     /// Log-probs of all targets.

@@ -6,7 +6,7 @@
 //! layer.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use tch::{Kind, Tensor};
 
@@ -122,7 +122,7 @@ impl Pass<'_> {
                     few.push((q, item.chain(self.cache, layer, new + 1)?, out));
                 }
             }
-            attend_each(&layout, few);
+            attend_each(&layout, &mut few);
             Ok(())
         })?;
         mixed.f_to_kind(q.kind()).op("attention")
@@ -159,14 +159,13 @@ impl Pass<'_> {
 type Row<'a> = (&'a [f32], Vec<Run<'a>>, &'a mut [f32]);
 
 /// `kernel::attend` for each key head of each row, on several threads if that pays.
-fn attend_each(layout: &Layout, rows: Vec<Row<'_>>) {
+fn attend_each(layout: &Layout, rows: &mut [Row<'_>]) {
     let group = layout.group() * layout.head_dim;
     let positions: usize = rows.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
     let mut parts = Vec::with_capacity(rows.len() * layout.kv_heads);
     for (q, chain, out) in rows {
-        let chain = Arc::new(chain);
         for (head, (q, out)) in q.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate() {
-            parts.push((head, q, chain.clone(), Mutex::new(out)));
+            parts.push((head, q, &*chain, Mutex::new(out)));
         }
     }
     let attend = |part: usize| {

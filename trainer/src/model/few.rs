@@ -4,20 +4,19 @@
 //!
 //! Bfloat16 is computed in float32 and rounded wherever libtorch, operation by operation, would round.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::thin::FEW;
 use crate::error::{Result, TensorResult};
 use crate::lanes::{LANES, exp, widest};
-use crate::numbers::{Numbers, filled};
+use crate::numbers::{Numbers, filled, plain};
 
 /// The kind of `tensors`, the first of them with a token a row, where they are a case for this file.
 fn fits(tensors: &[&Tensor]) -> Option<Kind> {
     let first = tensors.first()?;
     let (rows, kind) = (first.size().first().copied()?, first.kind());
-    let plain = |t: &&Tensor| t.kind() == kind && t.device() == Device::Cpu && t.is_contiguous();
     let usable = (1..=FEW).contains(&rows) && matches!(kind, Kind::Float | Kind::BFloat16);
-    (usable && tensors.iter().all(plain)).then_some(kind)
+    (usable && tensors.iter().all(|t| plain(t, kind))).then_some(kind)
 }
 
 /// A tensor of a kind and a shape that `write` has filled; it is told whether to round to bfloat16 on the way.
@@ -73,7 +72,7 @@ pub(super) fn turned(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Option<Te
 const KEEP: usize = 0;
 const ROUND: usize = 1;
 
-/// To the nearest bfloat16, even ones among equals, where asked for. (NaN may become infinite: the sampler refuses both.)
+/// To the nearest bfloat16, even ones among equals, where asked for. The NaN that arithmetic makes stays one.
 #[inline(always)]
 fn round<const R: usize>(x: f32) -> f32 {
     let bits = x.to_bits();
@@ -132,6 +131,8 @@ widest! {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
 
     fn wave(shape: &[i64], phase: f64) -> Tensor {
@@ -184,6 +185,8 @@ mod tests {
         let out: Vec<f32> = Vec::try_from(out.view([4])).unwrap();
         assert_eq!(out[..3], [200.0, -0.0, 0.0]);
         assert!(out[3].is_nan());
+        assert!(round::<ROUND>(f32::NAN).is_nan() && round::<ROUND>(f32::INFINITY - f32::INFINITY).is_nan());
+        assert_eq!(round::<ROUND>(f32::NEG_INFINITY), f32::NEG_INFINITY);
     }
 
     #[test]

@@ -10,9 +10,10 @@
 //! number is computed by itself, so the threads do not change a bit. Elsewhere the same formula is a dozen tensor
 //! operations.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::error::{Error, Result, TensorResult};
+use crate::numbers::plain;
 
 /// Numbers of a chunk that a thread works off: 4 arrays of 64 Ki floats stay inside its cache share.
 const CHUNK: usize = 1 << 16;
@@ -45,11 +46,10 @@ pub(super) struct Update {
 
 /// Makes the step in place.
 pub(super) fn apply(updates: &mut [Update], c: &Coefficients) -> Result<()> {
-    let plain = |t: &Tensor| t.kind() == Kind::Float && t.device() == Device::Cpu && t.is_contiguous();
     let (mut fused, mut total) = (Vec::new(), 0);
     for u in updates {
         let tensors = [&u.weight, &u.grad, &u.mean, &u.square];
-        if !tensors.iter().all(|t| plain(t) && t.numel() == u.weight.numel()) {
+        if !tensors.iter().all(|t| plain(t, Kind::Float) && t.numel() == u.weight.numel()) {
             by_tensor_operations(u, c)?;
             continue;
         }
@@ -134,6 +134,8 @@ fn by_tensor_operations(u: &mut Update, c: &Coefficients) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
     use crate::testing::in_own_process;
 

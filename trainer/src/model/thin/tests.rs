@@ -55,14 +55,14 @@ fn the_narrower_kernel_computes_the_same() {
     let target = Target { start: have.data_ptr().cast(), width: out as usize };
     let product = Product { x: &xs, w: &ws, bias: Some(&bias), inner: inner as usize, rows: rows as usize, target };
     // SAFETY: the CPU has the features, as was just asked.
-    unsafe { avx2::part(&product, 0..out as usize) };
+    unsafe { kernels::avx2::part(&product, 0..out as usize) };
     assert!((&have - x.linear(&w, Some(&b))).abs().max().double_value(&[]) < 1e-5);
     let halves = w.to_kind(Kind::BFloat16);
     let w = Halves::of(&halves).unwrap();
     let target = Target { start: have.data_ptr().cast(), width: out as usize };
     let product = Product { x: &xs, w: &w, bias: Some(&bias), inner: inner as usize, rows: rows as usize, target };
     // SAFETY: as above.
-    unsafe { avx2_halves::part(&product, 0..out as usize) };
+    unsafe { kernels::avx2_halves::part(&product, 0..out as usize) };
     assert!((&have - x.linear(&halves.to_kind(Kind::Float), Some(&b))).abs().max().double_value(&[]) < 1e-5);
 }
 
