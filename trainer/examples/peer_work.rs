@@ -6,7 +6,7 @@
 //! `export` writes the conversations, pairs and prompts of a config's training trajectories as tokens, for both sides. WORK:
 //! `sft` and `dpo` train an epoch, `tree` likewise on all targets of the pairs' trees; `generate` decodes greedily behind prompts; `group` plays groups of learners over several
 //! turns with a given answer in between. Keys: threads, batch (trajectories or pairs a step, prompts at a time), rate,
-//! budget (tokens of a pass), adapter (a folder of PEFT's to train), new (tokens of a turn), samples (learners of a group), turns, recompute=1, chunk (rows
+//! budget (tokens of a pass), adapter (a folder of PEFT's to train), new (tokens of a turn), samples (learners of a group), turns, guess=0 (one token a pass), recompute=1, chunk (rows
 //! of the LM head). Prints one JSON object: seconds of the work alone, losses, peak memory.
 
 use std::ops::Range;
@@ -260,7 +260,7 @@ fn generate(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
     let mut written = Vec::new();
     let clock = Clock::start();
     for prompts in prompts.chunks(batch) {
-        let mut decoder = Decoder::new(model);
+        let mut decoder = Decoder::new(model).with_guessing(keys.number("guess", 1)? == 1);
         let slots: Vec<SlotId> = prompts.iter().map(|_| decoder.open()).collect();
         decoder.feed(&slots.iter().zip(prompts).map(|(&s, p)| (s, p.as_slice())).collect::<Vec<_>>())?;
         let turn = |&slot: &SlotId| Turn { slot, max_new_tokens: new, stop: &[], key: RngKey::default() };
@@ -280,7 +280,7 @@ fn group(rows: &Value, model: &Model, keys: &Keys) -> anyhow::Result<Value> {
     let (mut rollouts, mut tokens) = (0, 0);
     let clock = Clock::start();
     for (learner, prompt) in (0..).zip(&prompts) {
-        let mut decoder = Decoder::new(model);
+        let mut decoder = Decoder::new(model).with_guessing(keys.number("guess", 1)? == 1);
         let trunk = decoder.open();
         decoder.feed(&[(trunk, prompt)])?;
         let slots = (0..samples).map(|_| decoder.fork(trunk, prompt.len())).collect::<Result<Vec<_>, _>>()?;

@@ -142,6 +142,13 @@ impl Cache {
         }
     }
 
+    /// Leaves out the last `n` positions of `chain`, which were committed to its last store.
+    pub fn take_back(&self, chain: &mut Chain, n: usize) {
+        if let Some(last) = chain.links.last_mut() {
+            last.len -= n;
+        }
+    }
+
     pub fn host(&self, store: usize) -> Result<&Store> {
         match self.stores.get(store) {
             Some(Some((Kept::Host(store), _))) => Ok(store),

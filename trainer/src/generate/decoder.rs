@@ -36,6 +36,10 @@ pub struct Decoder<'m> {
     /// Turns that are being decoded.
     pub(super) active: Vec<Active>,
     pub(super) turns_begun: usize,
+    /// Forward passes that drew tokens.
+    pub(super) passes: u64,
+    /// Whether to guess what comes next (`lookup`).
+    pub(super) guessing: bool,
     pub(super) stop_text: Option<StopText<'m>>,
 }
 
@@ -63,6 +67,8 @@ impl<'m> Decoder<'m> {
             feed_budget: 4096,
             active: Vec::new(),
             turns_begun: 0,
+            passes: 0,
+            guessing: on_host,
             stop_text: None,
         }
     }
@@ -77,6 +83,13 @@ impl<'m> Decoder<'m> {
     /// Makes every turn end with the token that completes one of `texts`, too.
     pub fn with_stop_text(mut self, tokenizer: &'m Tokenizer, texts: &[String]) -> Decoder<'m> {
         self.stop_text = StopText::new(tokenizer, texts);
+        self
+    }
+
+    /// Whether several tokens of a sequence may go through a pass where the next ones can be guessed: the texts and their
+    /// log-probs are the same, sooner. On by default.
+    pub fn with_guessing(mut self, on: bool) -> Decoder<'m> {
+        self.guessing = on && self.cache.on_host();
         self
     }
 
@@ -212,9 +225,17 @@ impl<'m> Decoder<'m> {
         Ok(hidden)
     }
 
-    /// Appends a drawn token.
-    pub(super) fn push(&mut self, slot: SlotId, token: u32) -> Result<()> {
-        self.slot_mut(slot)?.tokens.push(token);
+    /// Appends tokens that are drawn or guessed.
+    pub(super) fn append(&mut self, slot: SlotId, tokens: &[u32]) -> Result<()> {
+        self.slot_mut(slot)?.tokens.extend_from_slice(tokens);
+        Ok(())
+    }
+
+    /// Drops the last `tokens` tokens of a slot and the last `cached` positions of its past, which are its own.
+    pub(super) fn take_back(&mut self, slot: SlotId, tokens: usize, cached: usize) -> Result<()> {
+        let slot = self.slots.get_mut(slot.0).and_then(Option::as_mut).ok_or_else(|| closed(slot))?;
+        slot.tokens.truncate(slot.tokens.len() - tokens);
+        self.cache.take_back(&mut slot.chain, cached);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use crate::numbers::{Numbers, filled};
 use crate::parallel;
 
 /// Up to this many new tokens of a sequence go through `kernel`.
-const FEW: usize = 8;
+pub(super) const FEW: usize = 8;
 /// From this many cached numbers on, the loops are shared out to several threads; in tests from the first, so that they
 /// are tested.
 const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 17 };

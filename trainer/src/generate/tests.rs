@@ -2,6 +2,7 @@
 
 mod company;
 mod endings;
+mod guessing;
 mod recorded;
 
 use proptest::prelude::*;

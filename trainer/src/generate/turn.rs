@@ -1,4 +1,5 @@
-//! Decoding of turns: one token of every active slot a step, until each has drawn a stop token or used up its budget.
+//! Decoding of turns: a token of every active slot a step, and more where the next ones could be guessed, until each has
+//! drawn a stop token or used up its budget.
 //!
 //! [`Decoder::decode`] runs a set of turns to their end. Underneath are [`Decoder::begin`] and [`Decoder::step`], with
 //! which a caller can let new turns join while others are still being decoded. A turn that ends leaves the batch at
@@ -11,6 +12,8 @@
 use std::sync::Mutex;
 
 use super::decoder::{Decoder, SlotId};
+use super::lookup::{self, Lookup};
+use super::pass;
 use super::rng::RngKey;
 use super::sampler::{Draw, Sampler};
 use crate::config::Sampling;
@@ -66,6 +69,7 @@ pub(super) struct Active {
     stop: Vec<u32>,
     key: RngKey,
     drawn: Drawn,
+    lookup: Lookup,
 }
 
 impl Decoder<'_> {
@@ -124,6 +128,7 @@ impl Decoder<'_> {
         if self.active.iter().any(|a| a.slot == turn.slot) {
             return Err(Error::Usage("a slot can decode one turn at a time".into()));
         }
+        let lookup = Lookup::new(self.tokens(turn.slot)?);
         let id = TurnId(self.turns_begun);
         self.turns_begun += 1;
         self.active.push(Active {
@@ -133,6 +138,7 @@ impl Decoder<'_> {
             stop: turn.stop.to_vec(),
             key: turn.key,
             drawn: Drawn::default(),
+            lookup,
         });
         Ok(id)
     }
@@ -142,8 +148,8 @@ impl Decoder<'_> {
         self.active.len()
     }
 
-    /// Draws one token for every turn that is being decoded and returns those that ended with it, in the order in which
-    /// they began. A turn with a budget of 0 ends without a token.
+    /// Draws a token, or several, for every turn that is being decoded and returns those that ended with it, in the order in
+    /// which they began. A turn with a budget of 0 ends without a token.
     ///
     /// # Errors
     /// When a sampling setting is out of range, the model fails or its logits are not finite.
@@ -151,29 +157,74 @@ impl Decoder<'_> {
         sampling.check()?;
         let mut ended = self.take_ended();
         if !self.active.is_empty() {
-            let batch: Vec<(SlotId, usize)> = self.active.iter().map(|turn| (turn.slot, 1)).collect();
+            let guesses = self.guess()?;
+            let mut batch = Vec::with_capacity(guesses.len());
+            for (turn, guess) in self.active.iter().zip(&guesses) {
+                batch.push((turn.slot, 1 + guess.len()));
+            }
+            for (&(slot, _), guess) in batch.iter().zip(&guesses) {
+                self.append(slot, guess)?;
+            }
             let hidden = self.forward(&batch)?;
+            self.passes += 1;
             let logits = Numbers::of(&self.model.read_logits(&hidden)?)?;
-            for (index, draw) in self.draw(&logits, sampling)?.into_iter().enumerate() {
-                let turn = &mut self.active[index];
-                turn.drawn.tokens.push(draw.token);
-                turn.drawn.log_probs.push(draw.log_prob);
-                turn.drawn.stopped = turn.stop.contains(&draw.token);
-                if let (false, Some(stop)) = (turn.drawn.stopped, &self.stop_text) {
-                    turn.drawn.stopped_by_text = stop.ends(&turn.drawn.tokens)?;
-                }
-                let slot = turn.slot;
-                self.push(slot, draw.token)?;
+            let mut draws = self.draw(&logits, &batch, sampling)?.into_iter();
+            for (index, guess) in guesses.iter().enumerate() {
+                let draws: Vec<Draw> = draws.by_ref().take(1 + guess.len()).collect();
+                self.take(index, guess, &draws)?;
             }
             ended.extend(self.take_ended());
         }
         Ok(ended)
     }
 
-    /// One draw for each active turn from its row of `logits`; the rows are shared out to the threads.
-    fn draw(&self, logits: &[f32], sampling: &Sampling) -> Result<Vec<Draw>> {
-        let vocabulary = (logits.len() / self.active.len()).max(1);
-        let rows: Vec<(&Active, &[f32])> = self.active.iter().zip(logits.chunks_exact(vocabulary)).collect();
+    /// What each active turn may say behind its pending token. Only as many rows as do not change each other's numbers: so
+    /// guessing changes the time that a text takes and nothing else.
+    fn guess(&self) -> Result<Vec<Vec<u32>>> {
+        let lookups: Vec<&Lookup> = self.active.iter().map(|turn| &turn.lookup).collect();
+        let left = |turn: &Active| turn.max_new_tokens - turn.drawn.tokens.len();
+        let limits: Vec<usize> = self.active.iter().map(|turn| (left(turn) - 1).min(pass::FEW - 1)).collect();
+        let counts = lookup::share(&lookups, &limits, if self.guessing { self.model.independent_rows() } else { 0 });
+        let guess = |(turn, n): (&Active, usize)| Ok(turn.lookup.guess(self.tokens(turn.slot)?, n));
+        self.active.iter().zip(counts).map(guess).collect()
+    }
+
+    /// Takes what was drawn behind the pending token of an active turn and behind each token of `guess`, up to the first
+    /// that was guessed wrong.
+    fn take(&mut self, index: usize, guess: &[u32], draws: &[Draw]) -> Result<()> {
+        let turn = &mut self.active[index];
+        let mut taken = Vec::with_capacity(draws.len());
+        for (i, draw) in draws.iter().enumerate() {
+            taken.push(draw.token);
+            turn.drawn.tokens.push(draw.token);
+            turn.drawn.log_probs.push(draw.log_prob);
+            turn.drawn.stopped = turn.stop.contains(&draw.token);
+            if let (false, Some(stop)) = (turn.drawn.stopped, &self.stop_text) {
+                turn.drawn.stopped_by_text = stop.ends(&turn.drawn.tokens)?;
+            }
+            if turn.drawn.complete() || guess.get(i) != Some(&draw.token) {
+                break;
+            }
+        }
+        let slot = turn.slot;
+        self.take_back(slot, guess.len(), guess.len() + 1 - taken.len())?;
+        self.append(slot, &taken)?;
+        let mut lookup = self.active[index].lookup.clone();
+        lookup.follow(self.tokens(slot)?, taken.len());
+        self.active[index].lookup = lookup;
+        Ok(())
+    }
+
+    /// One draw from each row of `logits`, of which every active turn has as many as `batch` says; the rows are shared out
+    /// to the threads.
+    fn draw(&self, logits: &[f32], batch: &[(SlotId, usize)], sampling: &Sampling) -> Result<Vec<Draw>> {
+        let total: usize = batch.iter().map(|(_, n)| n).sum();
+        let vocabulary = (logits.len() / total.max(1)).max(1);
+        let own = self.active.iter().zip(batch).flat_map(|(turn, &(_, n))| {
+            let drawn = turn.drawn.tokens.len() as u64;
+            (0..n as u64).map(move |i| (turn.key, drawn + i))
+        });
+        let rows: Vec<((RngKey, u64), &[f32])> = own.zip(logits.chunks_exact(vocabulary)).collect();
         let threads =
             if logits.len() < PARALLEL_FROM { 1 } else { usize::try_from(tch::get_num_threads()).unwrap_or(1) };
         let share = rows.len().div_ceil(threads.max(1)).max(1);
@@ -181,9 +232,8 @@ impl Decoder<'_> {
         let work = |part: usize| {
             let drawn = Sampler::new(sampling).and_then(|mut sampler| {
                 let rows = rows.iter().skip(part * share).take(share);
-                rows.map(|(turn, row)| {
-                    let u = if sampling.is_greedy() { 0.0 } else { turn.key.uniform(turn.drawn.tokens.len() as u64) };
-                    sampler.draw(row, u)
+                rows.map(|((key, token), row)| {
+                    sampler.draw(row, if sampling.is_greedy() { 0.0 } else { key.uniform(*token) })
                 })
                 .collect()
             });

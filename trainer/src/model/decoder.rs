@@ -229,6 +229,12 @@ impl Model {
         hidden.f_linear(self.head.as_ref().unwrap_or(&self.embedding), None::<&Tensor>).op("lm_head")
     }
 
+    /// Up to this many tokens can go through a pass without a graph together and have the very numbers that each has alone,
+    /// in hardly more time; 0 where there is no such promise.
+    pub fn independent_rows(&self) -> usize {
+        if self.device() == Device::Cpu { thin::independent_rows(self.dtype()) as usize } else { 0 }
+    }
+
     /// [`Model::logits`] without a graph, faster for a few rows.
     ///
     /// # Errors

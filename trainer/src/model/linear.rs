@@ -20,15 +20,9 @@ pub(super) struct Linear {
 impl Linear {
     /// `x [T, in]` → `[T, out]` in the kind of `x`; with a graph if one is wanted.
     pub(super) fn forward(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
-        let product = |bias: Option<&Tensor>| {
-            if !graph && let Some(y) = thin::linear(x, &self.weight, bias)? {
-                return Ok(y);
-            }
-            x.f_linear(&self.weight, bias).op("linear")
-        };
         match &self.adapter {
-            Some(adapter) if adapter.on => adapter.forward(x, &self.weight, self.bias.as_ref(), &product),
-            _ => product(self.bias.as_ref()),
+            Some(adapter) if adapter.on => adapter.forward(x, &self.weight, self.bias.as_ref(), graph),
+            _ => product(x, &self.weight, self.bias.as_ref(), graph),
         }
     }
 
@@ -37,4 +31,12 @@ impl Linear {
         let Some(adapter) = &self.adapter else { return Ok(self.weight.shallow_clone()) };
         tch::no_grad(|| adapter.folded(&self.weight)?.f_to_kind(self.weight.f_kind()?)).op("merge adapter")
     }
+}
+
+/// `x Wᵀ + b`, with a graph if one is wanted.
+pub(super) fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, graph: bool) -> Result<Tensor> {
+    if !graph && let Some(y) = thin::linear(x, weight, bias)? {
+        return Ok(y);
+    }
+    x.f_linear(weight, bias).op("linear")
 }

@@ -12,6 +12,8 @@
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::init::uniform_tensor;
+use super::linear::product;
+use super::thin;
 use crate::config::LoraConfig;
 use crate::error::{Result, TensorResult};
 
@@ -56,26 +58,21 @@ impl Adapter {
         pair.into_iter().chain(self.magnitude.as_ref().map(|m| ("lora_magnitude_vector", m)))
     }
 
-    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`; `product` computes `x Wᵀ` plus a bias.
-    pub(super) fn forward(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: Option<&Tensor>,
-        product: &dyn Fn(Option<&Tensor>) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let mut plain = product(bias.filter(|_| self.magnitude.is_none()))?;
+    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`; with a graph if one is wanted.
+    pub(super) fn forward(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, graph: bool) -> Result<Tensor> {
+        let mut plain = product(x, weight, bias.filter(|_| self.magnitude.is_none()), graph)?;
+        let low = product(&x.f_to_kind(Kind::Float).op("adapter")?, &self.a, None, graph)?;
+        let low = low.f_mul_scalar(self.scale).op("adapter")?;
+        let high = if graph { None } else { thin::linear(&low, &self.b, None)? };
+        let add = |plain: &mut Tensor| match &high {
+            Some(high) => plain.f_add_(&high.f_to_kind(plain.f_kind()?)?),
+            None if plain.f_kind()? == Kind::Float => plain.f_addmm_(&low, &self.b.f_transpose(0, 1)?),
+            None => plain.f_add_(&low.f_mm(&self.b.f_transpose(0, 1)?)?.f_to_kind(plain.f_kind()?)?),
+        };
         let mut forward = || {
-            let low = x.f_to_kind(Kind::Float)?.f_linear(&self.a, None::<&Tensor>)?.f_mul_scalar(self.scale)?;
-            let high = self.b.f_transpose(0, 1)?;
-            let Some(magnitude) = &self.magnitude else {
-                return match plain.f_kind()? {
-                    Kind::Float => plain.f_addmm_(&low, &high),
-                    kind => plain.f_add_(&low.f_mm(&high)?.f_to_kind(kind)?),
-                };
-            };
+            let Some(magnitude) = &self.magnitude else { return add(&mut plain) };
             let length = tch::no_grad(|| lengths(&self.turned(weight)?))?;
-            let sum = plain.f_to_kind(Kind::Float)?.f_addmm_(&low, &high)?;
+            let sum = add(&mut plain.f_to_kind(Kind::Float)?)?;
             let y = sum.f_mul(&magnitude.f_div(&length)?)?.f_to_kind(x.f_kind()?)?;
             match bias {
                 Some(bias) => y.f_add(bias),

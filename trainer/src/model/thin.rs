@@ -27,16 +27,25 @@ const PART: usize = 1 << 16;
 /// Products below this many are not worth a second thread; in tests all are, so that it is tested.
 const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 16 };
 
+/// Up to this many rows of a kind on the CPU, each row's numbers are what they are alone; 0: not here.
+pub(super) fn independent_rows(kind: Kind) -> i64 {
+    match kind {
+        _ if !fast() => 0,
+        Kind::Float => FEW,
+        Kind::BFloat16 => FEW_HALVES,
+        _ => 0,
+    }
+}
+
 /// `x [T, in]`, `weight [out, in]`, `bias [out]`, of one kind → `[T, out]` without a graph, or nothing when this is no case
 /// for it. Sums are in float32; those of bfloat16 are rounded once, at the end.
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Option<Tensor>> {
     let (&[rows, inner], &[out, columns]) = (x.size().as_slice(), weight.size().as_slice()) else { return Ok(None) };
     let kind = weight.kind();
-    let most = if kind == Kind::Float { FEW } else { FEW_HALVES };
     let fits = |t: &Tensor| t.kind() == kind && t.device() == Device::Cpu;
-    let sizes = (1..=most).contains(&rows) && inner == columns && inner > 0;
+    let sizes = (1..=independent_rows(kind)).contains(&rows) && inner == columns && inner > 0;
     let usable = sizes && fits(x) && fits(weight) && bias.is_none_or(|b| fits(b) && b.size() == [out]);
-    if !usable || !fast() {
+    if !usable {
         return Ok(None);
     }
     let bias = bias.map(Numbers::of).transpose()?;
