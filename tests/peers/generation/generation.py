@@ -22,17 +22,27 @@ def main():
     for batch in options.batch if options.work == "generate" else [options.samples]:
         keys = dict(batch=batch, new=options.new, samples=options.samples, turns=options.turns, groups=options.groups)
         flags = [part for key, value in keys.items() for part in (f"--{key}", value)]
-        results = common.best({
+        def transformers(*more):
+            return common.run([sys.executable, side, options.work, folder, rows, *flags, *more], options)
+
+        ways = {
             "ours": lambda: common.ours(options, folder, rows, options.work, **keys),
-            "transformers": lambda: common.run([sys.executable, side, options.work, folder, rows, *flags], options),
-        }, options.repeat)
+            "ours, one token a pass": lambda: common.ours(options, folder, rows, options.work, guess=0, **keys),
+            "transformers": transformers,
+        }
+        if batch == 1 and options.work == "generate":
+            # Its own way to guess, which takes one text at a time.
+            ways["transformers, lookup"] = lambda: transformers("--lookup", 10)
+        results = common.best(ways, options.repeat)
         for result in results.values():
             result["tokens/s"] = result["tokens"] / result["seconds"]
         if options.work == "generate":
-            pairs = list(zip(results["ours"]["written"], results["transformers"]["written"]))
-            same = sum(a == b for a, b in pairs)
-            print(f"generate, model {options.model}, batch {batch}, {options.new} tokens, {options.threads} threads; "
-                  f"{same} of {len(pairs)} texts are the same")
+            def same(other):
+                return sum(a == b for a, b in zip(results["ours"]["written"], results[other]["written"]))
+
+            print(f"generate, model {options.model}, batch {batch}, {options.new} tokens, {options.threads} threads; of "
+                  f"{len(results['ours']['written'])} texts {same('transformers')} are those of transformers, "
+                  f"{same('ours, one token a pass')} those of one token a pass")
         else:
             for result in results.values():
                 result["rollouts/s"] = result["rollouts"] / result["seconds"]

@@ -33,6 +33,7 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--groups", type=int, default=1 << 30)
     parser.add_argument("--answer", type=int, default=48)
+    parser.add_argument("--lookup", type=int, help="tokens that transformers looks up in the prompt at a time (batch 1)")
     options = parser.parse_args()
     with open(options.rows) as file:
         data = json.load(file)
@@ -51,7 +52,8 @@ def main():
     result = dict(written=[], rollouts=0, tokens=0)
     if options.work == "generate":
         for start in range(0, len(data["prompts"]), options.batch):
-            result["written"] += generate(data["prompts"][start:start + options.batch], do_sample=False)
+            rows = data["prompts"][start:start + options.batch]
+            result["written"] += generate(rows, do_sample=False, prompt_lookup_num_tokens=options.lookup)
         result["tokens"] = sum(map(len, result["written"]))
     else:
         torch.manual_seed(7)

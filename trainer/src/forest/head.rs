@@ -5,14 +5,17 @@
 //! nothing that a forward pass would have kept: it computes the logits again (or for the first time) and goes straight to
 //! `∂h = dW` and `∂W = dᵀh`, with d the `[chunk, vocab]` gradient, made in place of p, which is made in place of z.
 //!
-//! Log-softmax and everything after it is in float32; the products are in the model's kind.
+//! Log-softmax and everything after it is in float32, on the CPU by `softmax.rs`, elsewhere by libtorch; the products are in
+//! the model's kind.
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::Options;
 use super::batch::{Batch, on};
+use super::softmax::{Answer, Rows};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::Model;
+use crate::numbers::{Numbers, changed, plain};
 
 /// Logits of a chunk, where the options leave it open: 64 MiB of them. With fewer rows the matrix library, which copies the
 /// weight for every product, would spend more of its time on that.
@@ -38,6 +41,8 @@ pub(super) struct Head<'a> {
     batch: &'a Batch<'a>,
     options: &'a Options,
     hidden: Tensor,
+    /// Whether the logits are on the CPU.
+    on_host: bool,
 }
 
 impl<'a> Head<'a> {
@@ -46,7 +51,9 @@ impl<'a> Head<'a> {
             let message = format!("temperature is {}; log-probs need a positive number", options.temperature);
             return Err(Error::Usage(message));
         }
-        Ok(Head { model, batch, options, hidden: hidden.f_detach().op("head")? })
+        let hidden = hidden.f_detach().op("head")?;
+        let on_host = hidden.device() == Device::Cpu;
+        Ok(Head { model, batch, options, hidden, on_host })
     }
 
     /// Rows of a chunk.
@@ -60,8 +67,8 @@ impl<'a> Head<'a> {
         tch::no_grad(|| {
             let mut columns = Columns::default();
             for chunk in all.chunks(self.rows()) {
-                let (rows, ids) = self.chunk(chunk)?;
-                let _ = self.scores(&self.select(&rows)?, &ids, &mut columns)?;
+                let rows = self.chunk(chunk, &self.batch.row_of)?;
+                let _ = self.scores(&self.select(&rows)?, chunk, None, &mut columns)?;
             }
             columns.finish()
         })
@@ -78,13 +85,12 @@ impl<'a> Head<'a> {
             let mut hidden_grad = self.hidden.f_zeros_like().op("head gradient")?;
             let mut columns = Columns::default();
             for chunk in kept.chunks(self.rows()) {
-                let (rows, ids) = self.chunk(chunk)?;
+                let rows = self.chunk(chunk, &self.batch.row_of)?;
                 let hidden = self.select(&rows)?;
                 let slope: Vec<f32> = chunk.iter().map(|&i| slopes[i]).collect();
-                let slope = on(self.hidden.device(), &slope)?;
-                let scores = self.scores(&hidden, &ids, &mut columns)?;
-                let through = || {
-                    let d = self.slope_of_logits(scores, &ids, &slope)?;
+                let d = self.scores(&hidden, chunk, Some(&slope), &mut columns)?;
+                let mut through = || {
+                    let d = d.f_to_kind(self.model.dtype())?;
                     let _ = hidden_grad.f_index_add_(0, &rows, &d.f_mm(&weight)?)?;
                     sink.add(&d, &hidden)
                 };
@@ -95,57 +101,87 @@ impl<'a> Head<'a> {
         })
     }
 
-    /// Rows and ids of some targets.
-    fn chunk(&self, targets: &[usize]) -> Result<(Tensor, Tensor)> {
-        let pick = |from: &[i64]| targets.iter().map(|&i| from[i]).collect::<Vec<i64>>();
-        let device = self.hidden.device();
-        Ok((on(device, &pick(&self.batch.row_of))?, on(device, &pick(&self.batch.ids))?.unsqueeze(1)))
+    /// What `of` has for each target, for some targets: a row, an id.
+    fn chunk(&self, targets: &[usize], of: &[i64]) -> Result<Tensor> {
+        on(self.hidden.device(), &targets.iter().map(|&i| of[i]).collect::<Vec<i64>>())
     }
 
     fn select(&self, rows: &Tensor) -> Result<Tensor> {
         self.hidden.f_index_select(0, rows).op("head")
     }
 
-    /// One chunk's log-probs and entropies go to `columns`; what is left are its probabilities, in the memory of its logits.
-    fn scores(&self, hidden: &Tensor, ids: &Tensor, columns: &mut Columns) -> Result<Scores> {
-        let logits = self.model.logits(hidden)?;
-        let mut scores = || {
-            let mut x = logits.f_to_kind(Kind::Float)?;
-            if self.options.temperature != 1.0 {
-                let _ = x.f_mul_scalar_(1.0 / self.options.temperature)?;
-            }
-            // x is relative to the largest logit of its row from here on: Σ eˣ is between 1 and the vocabulary's size.
-            let _ = x.f_sub_(&x.f_amax([-1i64].as_slice(), true)?)?;
-            let target = x.f_gather(1, ids, false)?;
-            let weighted = match self.options.entropies {
-                true => Some(x.f_exp()?.f_mul_(&x)?.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?),
-                false => None,
-            };
-            let exp = x.f_exp_()?;
-            let sum = exp.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?;
-            let log_sum = sum.f_log()?;
-            columns.log_probs.push(target.f_sub(&log_sum)?.f_squeeze_dim(1)?);
-            if let Some(weighted) = weighted {
-                columns.entropies.push(log_sum.f_sub(&weighted.f_div(&sum)?)?.f_squeeze_dim(1)?);
-            }
-            Ok::<Scores, TchError>(Scores { exp, sum })
+    /// The log-probs and entropies of some targets go to `columns`; what is left, in the memory of the logits, is their
+    /// gradient `slope · (onehot(id) − p) / τ` `[C, V]` in float32, if there are slopes.
+    fn scores(
+        &self,
+        hidden: &Tensor,
+        targets: &[usize],
+        slopes: Option<&[f32]>,
+        columns: &mut Columns,
+    ) -> Result<Tensor> {
+        let logits = self.model.logits(hidden)?.f_to_kind(Kind::Float).op("log_softmax")?;
+        if self.on_host {
+            return self.on_host(logits, hidden, targets, slopes, columns);
+        }
+        let ids = self.chunk(targets, &self.batch.ids)?.unsqueeze(1);
+        let slopes = slopes.map(|slopes| on(logits.device(), slopes)).transpose()?;
+        self.on_device(logits, &ids, slopes.as_ref(), columns).op("log_softmax")
+    }
+
+    fn on_host(
+        &self,
+        mut logits: Tensor,
+        hidden: &Tensor,
+        targets: &[usize],
+        slopes: Option<&[f32]>,
+        columns: &mut Columns,
+    ) -> Result<Tensor> {
+        let ids: Vec<i64> = targets.iter().map(|&i| self.batch.ids[i]).collect();
+        let weight = self.model.head();
+        // Logits of other kinds are rounded so that there is nothing to be exact about.
+        let operands = match plain(&weight, Kind::Float) && plain(hidden, Kind::Float) {
+            true => Some((Numbers::of(hidden)?, Numbers::of(&weight)?)),
+            false => None,
         };
-        scores().op("log_softmax")
+        let operands = operands.as_ref().map(|(hidden, weight)| (&**hidden, &**weight));
+        let rows = Rows { temperature: self.options.temperature, ids: &ids, operands, slopes };
+        let answers = changed(&mut logits, |logits| rows.read(logits))?;
+        let column = |part: fn(&Answer) -> f32| Tensor::f_from_slice(&answers.iter().map(part).collect::<Vec<_>>());
+        columns.log_probs.push(column(|answer| answer.log_prob).op("log-probs")?);
+        if self.options.entropies {
+            columns.entropies.push(column(|answer| answer.entropy).op("entropies")?);
+        }
+        Ok(logits)
     }
 
-    /// `slope · (onehot(id) − p) / τ` in the model's kind, in place of the probabilities.
-    fn slope_of_logits(&self, scores: Scores, ids: &Tensor, slope: &Tensor) -> Result<Tensor, TchError> {
-        let Scores { mut exp, sum } = scores;
-        let slope = slope.f_mul_scalar(1.0 / self.options.temperature)?.f_unsqueeze(1)?;
-        let mut d = exp.f_mul_(&slope.f_neg()?.f_div(&sum)?)?;
-        d.f_scatter_add_(1, ids, &slope)?.f_to_kind(self.model.dtype())
+    fn on_device(
+        &self,
+        mut x: Tensor,
+        ids: &Tensor,
+        slopes: Option<&Tensor>,
+        columns: &mut Columns,
+    ) -> Result<Tensor, TchError> {
+        if self.options.temperature != 1.0 {
+            let _ = x.f_mul_scalar_(1.0 / self.options.temperature)?;
+        }
+        // x is relative to the largest logit of its row from here on: Σ eˣ is between 1 and the vocabulary's size.
+        let _ = x.f_sub_(&x.f_amax([-1i64].as_slice(), true)?)?;
+        let target = x.f_gather(1, ids, false)?;
+        let weighted = match self.options.entropies {
+            true => Some(x.f_exp()?.f_mul_(&x)?.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?),
+            false => None,
+        };
+        let mut exp = x.f_exp_()?;
+        let sum = exp.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Float)?;
+        let log_sum = sum.f_log()?;
+        columns.log_probs.push(target.f_sub(&log_sum)?.f_squeeze_dim(1)?);
+        if let Some(weighted) = weighted {
+            columns.entropies.push(log_sum.f_sub(&weighted.f_div(&sum)?)?.f_squeeze_dim(1)?);
+        }
+        let Some(slopes) = slopes else { return Ok(exp) };
+        let slopes = slopes.f_mul_scalar(1.0 / self.options.temperature)?.f_unsqueeze(1)?;
+        exp.f_mul_(&slopes.f_neg()?.f_div(&sum)?)?.f_scatter_add_(1, ids, &slopes)
     }
-}
-
-/// The softmax of a chunk before its division: `eˣ` `[C, V]` f32 and its sums `[C, 1]`.
-struct Scores {
-    exp: Tensor,
-    sum: Tensor,
 }
 
 /// Log-probs and entropies chunk by chunk; they leave the device once, at the end.
@@ -215,4 +251,42 @@ pub(super) fn gradient(leaf: &Tensor) -> Result<Tensor> {
     // There is no call that sets a gradient: let autograd make one. The derivative of `0 · Σ leaf` is 0 everywhere.
     tch::with_grad(|| leaf.f_sum(Kind::Float)?.f_mul_scalar(0.0)?.f_backward()).op("gradient")?;
     leaf.f_grad().op("gradient")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::tiny;
+    use crate::tokens::{Span, TokenTree};
+
+    #[test]
+    fn devices_get_what_the_cpu_gets() {
+        for temperature in [1.0, 0.6] {
+            let model = Model::init(tiny("qwen3", serde_json::json!({})), 3, Kind::Float, Device::Cpu).unwrap();
+            let mut tree = TokenTree::default();
+            let segment = tree.push(None, &(0..40).map(|i| i * 7 % 96).collect::<Vec<u32>>()).unwrap();
+            tree.target(Span { segment, start: 5, len: 30 }).unwrap();
+            let (tree, options) =
+                (tree.flatten(), Options { temperature, entropies: true, chunk: 7, ..Options::default() });
+            let trees = [&tree];
+            let batch = Batch::new(&trees, &model).unwrap();
+            let hidden = Tensor::randn([batch.rows.size()[0], 16], (Kind::Float, Device::Cpu));
+            let slopes: Vec<f32> = (0..30).map(|i| i as f32 - 9.0).collect();
+            let [host, device] = [true, false].map(|on_host| {
+                let weight = model.head();
+                let _ = gradient(&weight).unwrap().zero_();
+                let head = Head { on_host, ..Head::new(&model, &batch, &options, &hidden).unwrap() };
+                let (slope, read) = head.backward(&slopes, true).unwrap();
+                let again = head.read().unwrap();
+                assert_eq!((&again.log_probs, &again.entropies), (&read.log_probs, &read.entropies));
+                let columns = [Tensor::from_slice(&read.log_probs), Tensor::from_slice(&read.entropies)];
+                let [log_probs, entropies] = columns;
+                [slope, weight.grad().copy(), log_probs, entropies]
+            });
+            for (a, b) in host.iter().zip(&device) {
+                assert!(a.allclose(b, 1e-4, 1e-4, false), "{}", (a - b).abs().max());
+            }
+            assert!(host[1].abs().max().double_value(&[]) > 1.0);
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod batch;
 mod head;
 mod pack;
 mod pass;
+mod softmax;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -28,8 +29,8 @@ pub use pass::{Slopes, backward, backward_weighted, log_probs};
 /// How a pass is computed. None of it changes the result beyond rounding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Target rows that go through the LM head at once. Memory: about `chunk · vocab_size · 4` bytes, twice that with
-    /// entropies. 0, the default: as many as make 64 MiB.
+    /// Target rows that go through the LM head at once. Memory: about `chunk · vocab_size · 4` bytes. 0, the default: as
+    /// many as make 64 MiB.
     pub chunk: usize,
     /// Logits are divided by it before the softmax. 1 is the model's own distribution.
     pub temperature: f64,
