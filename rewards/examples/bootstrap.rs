@@ -19,7 +19,7 @@ fn main() {
             let (model, real) = ([at(shift), at(1 + shift)], [at(0), at(1), at(2)]);
             let input = RewardInput { start, rollout: &model, student: &real, max_turns: 5, max_new_tokens: 0 };
             if let Some(tally) = students.get_mut(trajectory % 400) {
-                tally.observe(&input, &Memory::default());
+                tally.observe(&input, &Memory::default(), &[]);
             }
         }
         students

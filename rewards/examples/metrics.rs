@@ -123,7 +123,7 @@ fn observe(tally: &mut Tally, before: f64, model: f64, student: f64) {
     let start = Some(Start { program: "x = 0", grade: before, passed: &[] });
     let (rollout, student) = ([StepView::ran("x = 1", model)], [StepView::ran("x = 1", student)]);
     let input = RewardInput { start, rollout: &rollout, student: &student, max_turns: 1, max_new_tokens: 0 };
-    tally.observe(&input, &Memory::default());
+    tally.observe(&input, &Memory::default(), &[]);
 }
 
 /// A tally a student: rollouts with these grades beside real submissions of 100.

@@ -8,6 +8,7 @@
 pub mod error;
 pub mod files;
 pub mod memory;
+pub(crate) mod exact;
 pub(crate) mod lanes;
 pub(crate) mod numbers;
 pub(crate) mod parallel;

@@ -163,7 +163,7 @@ mod tests {
         let mut tally = Tally::new(1);
         let start = Some(Start { program: "x = 0", grade: 0.0, passed: &[] });
         let input = RewardInput { start, rollout: &rollout, student: &student, max_turns: 1, max_new_tokens: 0 };
-        tally.observe(&input, &Memory::default());
+        tally.observe(&input, &Memory::default(), &[]);
         tally
     }
 

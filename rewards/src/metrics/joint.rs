@@ -60,6 +60,15 @@ pub fn curve_distance(pair: &Pair, turns: usize) -> f64 {
     if turns == 0 { 0.0 } else { (1..=turns).map(gap).sum::<f64>() / turns as f64 }
 }
 
+/// One rollout's part of the energy score of a policy's grade curves: its distance to the student's curve less half of its mean
+/// distance to the curves of the policy's `others` from the same start. The mean over the rollouts of a start is
+/// `E d(X, y) − E d(X, X′) / 2` (Gneiting & Raftery 2007, 4.3), which no forecast makes smaller in expectation than the students'
+/// own distribution does; the distance alone is smallest for their median, which is how no student behaves. `None` without others.
+pub fn curve_score(pair: &Pair, others: &[Vec<f64>], turns: usize) -> Option<f64> {
+    let spread: f64 = others.iter().map(|other| curve_distance(&Pair { student: other, ..*pair }, turns)).sum();
+    (!others.is_empty()).then(|| curve_distance(pair, turns) - spread / others.len() as f64 / 2.0)
+}
+
 /// Share of turns whose program parses; a turn without a program does not. `None` for no turns.
 pub fn parsing_share<'a>(steps: impl IntoIterator<Item = &'a StepView<'a>>) -> Option<f64> {
     share(steps.into_iter().map(|step| !matches!(step.status(), Status::Malformed | Status::DoesNotParse)))
@@ -123,6 +132,29 @@ mod tests {
         // No turn at all: 60 60 against 60 100.
         assert_eq!(distance(60.0, &[], &[60.0, 100.0]), 0.2);
         assert_eq!(distance(60.0, &[], &[]), 0.0);
+    }
+
+    #[test]
+    fn the_score_of_the_students_own_distribution_is_the_best() {
+        // Half of the students solve at once, half never.
+        let students = [vec![100.0], vec![0.0]];
+        let score = |forecast: &[&[f64]]| -> f64 {
+            let mut sum = 0.0;
+            for student in &students {
+                for (i, model) in forecast.iter().enumerate() {
+                    let others = forecast.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, g)| g.to_vec());
+                    let pair = Pair { start_grade: 0.0, model, student };
+                    sum += curve_score(&pair, &others.collect::<Vec<_>>(), 1).unwrap();
+                }
+            }
+            sum / (students.len() * forecast.len()) as f64
+        };
+        let (solves, fails, half): (&[f64], &[f64], &[f64]) = (&[100.0], &[0.0], &[50.0]);
+        // 1/2 − (2 of 6 pairs are one apart: 2/3) / 2.
+        assert!((score(&[solves, solves, fails, fails]) - (0.5 - 1.0 / 3.0)).abs() < 1e-12);
+        // In the middle between both: as near as any, but it is no student, and there is no spread.
+        assert_eq!([score(&[half; 4]), score(&[fails; 4]), score(&[solves; 4])], [0.5; 3]);
+        assert_eq!(curve_score(&Pair { start_grade: 0.0, model: half, student: solves }, &[], 1), None);
     }
 
     proptest! {

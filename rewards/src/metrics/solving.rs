@@ -71,7 +71,7 @@ mod tests {
             let start = Some(Start { program: "x = 0", grade: *before, passed: &[] });
             let (rollout, student) = ([step(*model)], [step(*student)]);
             let input = RewardInput { start, rollout: &rollout, student: &student, max_turns: 2, max_new_tokens: 0 };
-            tally.observe(&input, &Memory::default());
+            tally.observe(&input, &Memory::default(), &[]);
         }
         tally
     }
@@ -118,8 +118,8 @@ mod tests {
         let real = [StepView::ran("x", 100.0)];
         let mut t = Tally::new(1);
         let input = RewardInput { start: None, rollout: &[], student: &real, max_turns: 1, max_new_tokens: 0 };
-        t.observe(&input, &Memory::default());
-        t.observe(&RewardInput { rollout: &real, student: &[], ..input }, &Memory::default());
+        t.observe(&input, &Memory::default(), &[]);
+        t.observe(&RewardInput { rollout: &real, student: &[], ..input }, &Memory::default(), &[]);
         assert_eq!(gap(&t), Some(-1.0));
     }
 

@@ -59,7 +59,7 @@ const fn published(name: &'static str, meaning: &'static str, of: fn(&Tally) -> 
 }
 
 /// All of them, in the order of the tables.
-pub const STATISTICS: [Statistic; 32] = [
+pub const STATISTICS: [Statistic; 33] = [
     corrected(
         "joint_grade_proximity",
         Aim::High,
@@ -73,6 +73,13 @@ pub const STATISTICS: [Statistic; 32] = [
         true,
         "mean over all turns up to the limit of |Δgrade|/100, last grade held",
         |t| t.mean(Mean::Curve),
+    ),
+    corrected(
+        "grade_curve_score",
+        Aim::Low,
+        true,
+        "grade curve distance less half of that between rollouts from one start; best for the students' own distribution",
+        |t| t.mean(Mean::CurveScore),
     ),
     corrected(
         "outcome_agreement",

@@ -2,7 +2,7 @@
 //! number of a table is a function of the sum ([`super::statistics`]). So intervals cost additions only.
 
 use super::diversity::Memory;
-use super::joint::{Pair, curve_distance, held_grade};
+use super::joint::{Pair, curve_distance, curve_score, held_grade};
 use super::solving::{CONTEXTS, context};
 use crate::codebleu::{Form, codebleu};
 use crate::edit::{EditKind, edit_kind, overlap, touched};
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub enum Mean {
     Grade,
     Curve,
+    CurveScore,
     Outcomes,
     Closeness,
     Status,
@@ -37,7 +38,7 @@ pub enum Mean {
     Memorised,
 }
 
-const MEANS: usize = 19;
+const MEANS: usize = 20;
 const KINDS: usize = EditKind::ALL.len();
 /// Rungs of the ladder: no program, does not parse, raised, ran, solved.
 pub(crate) const RUNGS: usize = 5;
@@ -171,11 +172,12 @@ impl Tally {
         self.run(self.solving_at(context), SOLVING)
     }
 
-    /// Counts one rollout. `input.max_turns` is the tally's number of turns. `memory` holds the programs that were trained on.
-    pub fn observe(&mut self, input: &RewardInput, memory: &Memory) {
+    /// Counts one rollout. `input.max_turns` is the tally's number of turns. `memory` holds the programs that were trained on,
+    /// `others` the grades, turn by turn, of the same policy's other rollouts from the same start.
+    pub fn observe(&mut self, input: &RewardInput, memory: &Memory, others: &[Vec<f64>]) {
         let student = input.student_in_window();
         self.rollouts += 1.0;
-        self.grades(input, student);
+        self.grades(input, student, others);
         self.observe_mean(Mean::Closeness, trajectory(input).total);
         let solved = input.rollout.iter().any(StepView::solved);
         self.observe_mean(Mean::Solved, f64::from(u8::from(solved)));
@@ -202,12 +204,14 @@ impl Tally {
     }
 
     /// The joint measures: a learner that has stopped keeps what it has.
-    fn grades(&mut self, input: &RewardInput, student: &[StepView]) {
+    fn grades(&mut self, input: &RewardInput, student: &[StepView], others: &[Vec<f64>]) {
         let start_grade = input.start.map_or(0.0, |start| clean_grade(start.grade));
-        let grades = |steps: &[StepView]| steps.iter().map(|step| clean_grade(step.grade)).collect::<Vec<f64>>();
         let (ours, theirs) = (grades(input.rollout), grades(student));
         let pair = Pair { start_grade, model: &ours, student: &theirs };
         self.observe_mean(Mean::Curve, curve_distance(&pair, self.turns));
+        if let Some(score) = curve_score(&pair, others, self.turns) {
+            self.observe_mean(Mean::CurveScore, score);
+        }
         let held = |steps: &'_ [StepView<'_>], turn: usize| -> Vec<bool> {
             let last = steps.get(turn).or(steps.last()).map(|step| step.passed);
             last.or(input.start.map(|start| start.passed)).unwrap_or_default().to_vec()
@@ -317,6 +321,11 @@ impl Tally {
             }
         }
     }
+}
+
+/// The grades of a path, turn by turn.
+pub fn grades(steps: &[StepView]) -> Vec<f64> {
+    steps.iter().map(|step| clean_grade(step.grade)).collect()
 }
 
 fn passes(passed: &[bool]) -> usize {

@@ -86,7 +86,7 @@ impl Evaluate {
             if !self.only.is_empty() && !self.only.contains(&label) {
                 return Ok(());
             }
-            let progress = Counter::new(&format!("evaluating {label}"), "rollout", Some(points.len() as u64));
+            let progress = Counter::new(&format!("evaluating {label}"), "start", Some(points.len() as u64));
             let records = roll_out(&workshop, &policy, &points, &|done| progress.set(done, points.len()))?;
             progress.finish();
             policies.push((label, records));
@@ -124,10 +124,10 @@ impl Evaluate {
         let by_closeness = [WeightedReward { name: RewardName::Trajectory, weight: 1.0 }];
         let mut lines = Vec::new();
         for (policy, records) in &policies {
-            for Record { point, rollout } in records {
+            for Record { point, sample, rollout } in records {
                 let scored = score(point.beside(run.evaluate.horizon), &[rollout], &by_closeness);
                 let total = scored.first().map_or(0.0, |s| s.total);
-                let line = RolloutLine::new(point.trajectory, point.position, 0, rollout, total, scored.first());
+                let line = RolloutLine::new(point.trajectory, point.position, *sample, rollout, total, scored.first());
                 serde_json::to_writer(&mut lines, &PolicyLine { policy, split: point.cell, line })?;
                 lines.push(b'\n');
             }

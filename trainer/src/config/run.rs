@@ -73,6 +73,8 @@ pub struct EvaluateSettings {
     pub horizon: usize,
     /// Starts a trajectory, spread evenly; 0 for every position after the first submission, as published.
     pub starts_per_trajectory: usize,
+    /// Rollouts from each start; with two or more, tables hold the grade curve score. Remote models make one in any case.
+    pub samples: usize,
     /// Longest submission in tokens.
     pub max_new_tokens: usize,
     /// How tokens are drawn; temperature 0 is greedy, as published.
@@ -124,6 +126,7 @@ impl Default for EvaluateSettings {
             max_trajectories: 0,
             horizon: 5,
             starts_per_trajectory: 0,
+            samples: 1,
             max_new_tokens: 256,
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
             feedback: None,

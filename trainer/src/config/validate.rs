@@ -33,6 +33,7 @@ pub(super) fn check(run: &Run) -> Vec<Problem> {
     at_least("dapo", "updates", run.dapo.updates as u64, 1);
     at_least("evaluate", "horizon", run.evaluate.horizon as u64, 1);
     at_least("evaluate", "max_new_tokens", run.evaluate.max_new_tokens as u64, 8);
+    at_least("evaluate", "samples", run.evaluate.samples as u64, 1);
     at_least("evaluate", "resamples", run.evaluate.resamples as u64, 100);
     at_least("sandbox", "memory_mb", run.sandbox.memory_mb as u64, 64);
     at_least("sandbox", "timeout_ms", run.sandbox.timeout_ms, 1);

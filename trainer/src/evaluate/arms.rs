@@ -89,7 +89,7 @@ mod tests {
         let (rollout, student) = ([step(grade)], [step(100.0)]);
         let start = Some(Start { program: "x = 0", grade: 0.0, passed: &[] });
         let input = RewardInput { start, rollout: &rollout, student: &student, max_turns: 1, max_new_tokens: 0 };
-        tally.observe(&input, &Memory::default());
+        tally.observe(&input, &Memory::default(), &[]);
         tally
     }
 

@@ -39,7 +39,7 @@ use crate::rollout::{Beside, Rollout};
 use crate::traces::{HeldOut, Trajectory};
 use crate::workshop::Workshop;
 use novice_rewards::metrics::diversity::Memory;
-use novice_rewards::metrics::tally::Tally;
+use novice_rewards::metrics::tally::{Tally, grades};
 use std::collections::BTreeMap;
 
 /// A point in a held-out trajectory: the policy takes over after `position` real submissions.
@@ -65,6 +65,8 @@ impl<'a> Point<'a> {
 pub struct Record<'a> {
     /// Where it began.
     pub point: Point<'a>,
+    /// Which of the policy's rollouts from there it is, from 0.
+    pub sample: usize,
     /// What the policy did.
     pub rollout: Rollout,
 }
@@ -93,7 +95,7 @@ pub fn points<'a>(run: &Run, held_out: &'a [HeldOut]) -> Vec<Point<'a>> {
     points
 }
 
-/// Rolls a policy out from every point.
+/// Rolls a policy out from every point, `evaluate.samples` times.
 ///
 /// # Errors
 /// When the model, the sandbox or a server fails.
@@ -105,9 +107,11 @@ pub fn roll_out<'a>(
 ) -> Result<Vec<Record<'a>>> {
     let (mut records, mut done) = (Vec::with_capacity(points.len()), 0);
     for batch in points.chunks(policy.batch()) {
-        let rollouts = policy.run(workshop, batch, &|more| progress(done + more))?;
-        let played = batch.iter().zip(rollouts);
-        records.extend(played.filter_map(|(&point, rollout)| Some(Record { point, rollout: rollout? })));
+        let groups = policy.run(workshop, batch, &|more| progress(done + more))?;
+        for (&point, rollouts) in batch.iter().zip(groups) {
+            let record = |(sample, rollout)| Record { point, sample, rollout };
+            records.extend(rollouts.into_iter().enumerate().map(record));
+        }
         done += batch.len();
         progress(done);
     }
@@ -116,10 +120,22 @@ pub fn roll_out<'a>(
 
 /// The tallies of a policy in one cell of the split, one a student, in the order of their ids.
 pub fn tallies<'a>(records: &[Record<'a>], cell: &str, horizon: usize, memory: &Memory) -> BTreeMap<&'a str, Tally> {
-    let records: Vec<&Record> = records.iter().filter(|r| r.point.cell == cell).collect();
-    let tally = |record: &Record| {
+    let records: Vec<&Record<'a>> = records.iter().filter(|r| r.point.cell == cell).collect();
+    // The grades of all rollouts from a start, by their sample.
+    let start = |record: &Record<'a>| {
+        let Trajectory { student, problem, .. } = record.point.trajectory;
+        (student.as_str(), problem.as_str(), record.point.position)
+    };
+    let mut curves: BTreeMap<_, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+    for record in &records {
+        let curve = record.point.beside(horizon).look_at(&record.rollout, |input| grades(input.rollout));
+        curves.entry(start(record)).or_default().insert(record.sample, curve.unwrap_or_default());
+    }
+    let tally = |record: &Record<'a>| {
         let mut tally = Tally::new(horizon);
-        record.point.beside(horizon).look_at(&record.rollout, |input| tally.observe(input, memory));
+        let all = curves.get(&start(record)).into_iter().flatten();
+        let others: Vec<Vec<f64>> = all.filter(|(s, _)| **s != record.sample).map(|(_, curve)| curve.clone()).collect();
+        record.point.beside(horizon).look_at(&record.rollout, |input| tally.observe(input, memory, &others));
         tally
     };
     // Trees and flows of two programs take milliseconds; rollouts are counted on all cores.

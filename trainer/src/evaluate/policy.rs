@@ -50,29 +50,36 @@ impl Policy<'_> {
         if matches!(self, Policy::Remote(_)) { usize::MAX } else { BATCH }
     }
 
-    /// One rollout from each point. From a point that a script cannot play, an empty one: uncovered, the grade kept. A real student
-    /// leaves such a point out. `progress` is told how many are done where that is known before the end.
+    /// The rollouts from each point, `evaluate.samples` of them (of a remote model one, of a real student as many as there are others).
+    /// From a point that a script cannot play, empty ones: uncovered, the grade kept. A real student leaves such a point out.
+    /// `progress` is told how many points are done where that is known before the end.
     pub(super) fn run(
         &self,
         workshop: &Workshop,
         points: &[Point],
         progress: &dyn Fn(usize),
-    ) -> Result<Vec<Option<Rollout>>> {
+    ) -> Result<Vec<Vec<Rollout>>> {
+        let samples = workshop.run.evaluate.samples;
         match self {
             Policy::Remote(remote) => {
                 let beginnings = points.iter().map(|p| Beginning { trajectory: p.trajectory, position: p.position });
                 let beginnings: Vec<Beginning> = beginnings.collect();
-                Ok(remote.run(workshop, &beginnings, progress)?.into_iter().map(Some).collect())
+                Ok(remote.run(workshop, &beginnings, progress)?.into_iter().map(|rollout| vec![rollout]).collect())
             }
-            Policy::Model(model) => Ok(run_model(workshop, model, points)?.into_iter().map(Some).collect()),
+            Policy::Model(model) => run_model(workshop, model, points, samples),
             Policy::Script(script, stage) => {
-                let played = stage.play(*script, points, 0).into_iter();
-                Ok(played.map(|rollout| Some(rollout.unwrap_or_default())).collect())
+                let mut groups = vec![Vec::with_capacity(samples); points.len()];
+                for sample in 0..samples {
+                    for (group, rollout) in groups.iter_mut().zip(stage.play(*script, points, sample)) {
+                        group.push(rollout.unwrap_or_default());
+                    }
+                }
+                Ok(groups)
             }
             Policy::Real([first, second]) => {
                 let play = |point: &Point| {
                     let other = if half(workshop.run.seed, &point.trajectory.student) == 0 { second } else { first };
-                    other.neighbours(point, 1).into_iter().next()
+                    other.neighbours(point, samples)
                 };
                 Ok(points.iter().map(play).collect())
             }
@@ -80,7 +87,7 @@ impl Policy<'_> {
     }
 }
 
-fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec<Rollout>> {
+fn run_model(workshop: &Workshop, model: &Model, points: &[Point], samples: usize) -> Result<Vec<Vec<Rollout>>> {
     let run = &workshop.run;
     let classroom = workshop.evaluation(model);
     let mut starts = Vec::with_capacity(points.len());
@@ -94,12 +101,11 @@ fn run_model(workshop: &Workshop, model: &Model, points: &[Point]) -> Result<Vec
             places.push(i);
         }
     }
-    // A start that does not fit into the context stays an empty rollout: uncovered, its grade kept.
-    let mut rollouts = vec![Rollout { end: Some(End::OutOfTokens), ..Rollout::default() }; points.len()];
-    for (group, place) in classroom.run(&starts, 1, &|_, _| {})?.groups.into_iter().zip(places) {
-        if let Some(rollout) = group.into_iter().next() {
-            rollouts[place] = rollout;
-        }
+    // From a start that does not fit into the context rollouts stay empty: uncovered, its grade kept.
+    let empty = Rollout { end: Some(End::OutOfTokens), ..Rollout::default() };
+    let mut groups = vec![vec![empty; samples]; points.len()];
+    for (group, place) in classroom.run(&starts, samples, &|_, _| {})?.groups.into_iter().zip(places) {
+        groups[place] = group;
     }
-    Ok(rollouts)
+    Ok(groups)
 }

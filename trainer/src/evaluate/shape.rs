@@ -105,7 +105,7 @@ mod tests {
             let mut tally = Tally::new(3);
             let start = Some(Start { program: "x = 0", grade: 0.0, passed: &[] });
             let input = RewardInput { start, rollout: model, student, max_turns: 3, max_new_tokens: 0 };
-            tally.observe(&input, &Memory::default());
+            tally.observe(&input, &Memory::default(), &[]);
             tally
         };
         let real = [StepView::ran("x = 1", 0.0), StepView::ran("x = 1\nprint(x)\n", 0.0)];

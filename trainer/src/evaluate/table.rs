@@ -23,9 +23,11 @@ impl Results {
         for line in &self.lines {
             let there = tables.iter().any(|t| t.split == line.split && t.protocol == line.protocol);
             if !there {
-                let named = STATISTICS
-                    .iter()
-                    .filter(|s| s.headline && super::results::protocol_name(s.protocol) == line.protocol);
+                // A statistic that no policy has a value of is none of this evaluation's.
+                let told = |name: &str| self.lines.iter().any(|l| l.statistic == name && l.value.is_some());
+                let named = STATISTICS.iter().filter(|s| {
+                    s.headline && super::results::protocol_name(s.protocol) == line.protocol && told(s.name)
+                });
                 let statistics = named.map(|s| s.name).collect();
                 tables.push(Wide { split: &line.split, protocol: line.protocol, statistics, rows: Vec::new() });
             }
@@ -171,8 +173,15 @@ mod tests {
     use crate::traces::testing::{report, trajectory};
     use novice_rewards::metrics::diversity::Memory;
 
+    /// The paths that a policy takes from each start.
+    type Paths<'a> = &'a [&'a [(&'a str, f64)]];
+
     /// Two students, a policy that does as they do and one that solves at once.
     fn results() -> Results {
+        results_of(&[("ORACLE", &[&[("x = 2", 50.0), ("x = 1", 100.0)]]), ("AT_ONCE", &[&[("x = 1", 100.0)]])])
+    }
+
+    fn results_of(policies: &[(&str, Paths)]) -> Results {
         let real: Vec<_> = ["a", "b"]
             .iter()
             .map(|student| trajectory(student, "p", &[("x = 0", 0.0), ("x = 2", 50.0), ("x = 1", 100.0)]))
@@ -194,16 +203,28 @@ mod tests {
                 .collect(),
             end: Some(End::Solved),
         };
-        let policy = |name: &str, steps: &[(&str, f64)]| {
-            let record = |trajectory| Record {
-                point: Point { trajectory, cell: "new student, seen problem", position: 1 },
-                rollout: rollout(steps),
-            };
-            (name.to_string(), real.iter().map(record).collect::<Vec<_>>())
+        let policy = |&(name, paths): &(&str, Paths)| {
+            let records = real.iter().flat_map(|trajectory| {
+                paths.iter().enumerate().map(|(sample, steps)| Record {
+                    point: Point { trajectory, cell: "new student, seen problem", position: 1 },
+                    sample,
+                    rollout: rollout(steps),
+                })
+            });
+            (name.to_string(), records.collect::<Vec<_>>())
         };
-        let policies = [policy("ORACLE", &[("x = 2", 50.0), ("x = 1", 100.0)]), policy("AT_ONCE", &[("x = 1", 100.0)])];
+        let policies: Vec<_> = policies.iter().map(policy).collect();
         let settings = EvaluateSettings { resamples: 100, horizon: 2, ..EvaluateSettings::default() };
         Results::of(&policies, &settings, Some("ORACLE"), 7, &Memory::default())
+    }
+
+    #[test]
+    fn several_rollouts_from_a_start_have_a_score() {
+        let results = results_of(&[("BOTH", &[&[("x = 1", 100.0)], &[("x = 2", 50.0), ("x = 3", 50.0)]])]);
+        let score = results.lines.iter().find(|l| l.statistic == "grade_curve_score").unwrap();
+        // 100 100 and 50 50 against 50 100: each a quarter away. They are a half from each other.
+        assert_eq!((score.value, score.rollouts), (Some(0.25 - 0.5 / 2.0), 4));
+        assert!(results.markdown().contains("grade curve score"));
     }
 
     #[test]
@@ -222,6 +243,7 @@ mod tests {
         assert_eq!(find("ORACLE", "distinct").value, Some(0.5));
         assert_eq!(find("AT_ONCE", "program_coverage").value, Some(0.5));
         let markdown = results.markdown();
+        assert!(!markdown.contains("grade curve score"), "one rollout from each start has none");
         let corrected: Vec<&str> = markdown.lines().filter(|l| l.starts_with('|')).take(4).collect();
         assert!(corrected.iter().all(|l| l.chars().count() == corrected[0].chars().count()), "{markdown}");
         assert!(markdown.contains("new student, seen problem · published protocol"));

@@ -14,8 +14,9 @@ use super::Options;
 use super::batch::{Batch, on};
 use super::softmax::{Answer, Rows};
 use crate::error::{Error, Result, TensorResult};
+use crate::exact::Factors;
 use crate::model::Model;
-use crate::numbers::{Numbers, changed, plain};
+use crate::numbers::changed;
 
 /// Logits of a chunk, where the options leave it open: 64 MiB of them. With fewer rows the matrix library, which copies the
 /// weight for every product, would spend more of its time on that.
@@ -137,14 +138,9 @@ impl<'a> Head<'a> {
         columns: &mut Columns,
     ) -> Result<Tensor> {
         let ids: Vec<i64> = targets.iter().map(|&i| self.batch.ids[i]).collect();
-        let weight = self.model.head();
-        // Logits of other kinds are rounded so that there is nothing to be exact about.
-        let operands = match plain(&weight, Kind::Float) && plain(hidden, Kind::Float) {
-            true => Some((Numbers::of(hidden)?, Numbers::of(&weight)?)),
-            false => None,
-        };
-        let operands = operands.as_ref().map(|(hidden, weight)| (&**hidden, &**weight));
-        let rows = Rows { temperature: self.options.temperature, ids: &ids, operands, slopes };
+        let factors = Factors::of(hidden, &self.model.head())?;
+        let factors = factors.as_ref().map(Factors::shared);
+        let rows = Rows { temperature: self.options.temperature, ids: &ids, factors, slopes };
         let answers = changed(&mut logits, |logits| rows.read(logits))?;
         let column = |part: fn(&Answer) -> f32| Tensor::f_from_slice(&answers.iter().map(part).collect::<Vec<_>>());
         columns.log_probs.push(column(|answer| answer.log_prob).op("log-probs")?);

@@ -1,19 +1,12 @@
 //! Log-softmax of rows of logits on the CPU: log-probs, entropies and the gradient in three looks at a row that lies in the
 //! cache, where tensor operations would fetch all rows from memory for each of ten.
-//!
-//! A float32 product of a hidden state and a row of the LM head is off by its rounding, some 1e-5 for logits of forty: more
-//! than anything else adds to a log-prob. Where it matters, at the target and the few likeliest tokens, the products are
-//! summed again in float64.
 
 use std::sync::Mutex;
 
+use crate::exact::{Correction, Shared};
 use crate::lanes::{LANES, exp, maximum, widest};
 use crate::parallel;
 
-/// Likeliest tokens that are computed again.
-const AGAIN: usize = 8;
-/// How far below the largest logit, after division by the temperature, they may lie.
-const REACH: f32 = 4.0;
 /// Numbers that are summed in f32; the sums are added in f64.
 const CHUNK: usize = 1024;
 
@@ -23,8 +16,8 @@ pub(super) struct Rows<'a> {
     pub temperature: f64,
     /// The target of each row.
     pub ids: &'a [i64],
-    /// Hidden states `[C, D]` and the head's weight `[V, D]`, both float32, where logits are to be exact.
-    pub operands: Option<(&'a [f32], &'a [f32])>,
+    /// What the logits are the product of, where log-probs are to be exact.
+    pub factors: Option<Shared<'a>>,
     /// The derivative of the loss by each log-prob, where the gradient is wanted.
     pub slopes: Option<&'a [f32]>,
 }
@@ -58,89 +51,20 @@ impl Rows<'_> {
         let id = self.ids[row] as usize;
         let scale = 1.0 / self.temperature;
         let max = maximum(logits);
-        // Each relative to the largest, divided by the temperature: as rounded, and exact.
-        let again = |id: usize| {
-            let rounded = (logits[id] - max) * scale as f32;
-            let exact = match self.operands {
-                Some((hidden, weight)) => {
-                    let d = weight.len() / logits.len();
-                    let exact = dot(&hidden[row * d..][..d], &weight[id * d..][..d]);
-                    (exact - f64::from(max)) * scale
-                }
-                None => f64::from(rounded),
-            };
-            (rounded, exact)
-        };
-        let (_, target) = again(id);
-        let mut likeliest = match self.operands {
-            Some(_) => largest(logits, max - REACH * self.temperature as f32),
-            None => Vec::new(),
-        };
-        if self.operands.is_some() && !likeliest.contains(&id) {
-            likeliest.push(id);
-        }
-        let corrected: Vec<(f32, f64)> = likeliest.into_iter().map(again).collect();
-        let (mut sum, mut weighted) = (0.0, 0.0);
+        let operands = self.factors.map(|factors| factors.row(row));
+        let correction = Correction::of(logits, max, self.temperature, id, operands);
+        let (mut sum, mut weighted) = (correction.of_sum(), correction.of_weighted());
         for chunk in logits.chunks_mut(CHUNK) {
             let [s, w] = exp_weighted(chunk, max, scale as f32);
             sum += f64::from(s);
             weighted += f64::from(w);
-        }
-        for (rounded, exact) in corrected {
-            sum += exact.exp() - f64::from(exp(rounded));
-            weighted += exact * exact.exp() - f64::from(rounded) * f64::from(exp(rounded));
         }
         if let Some(slopes) = self.slopes {
             let slope = f64::from(slopes[row]) * scale;
             scaled(logits, (-slope / sum) as f32);
             logits[id] += slope as f32;
         }
-        Answer { log_prob: (target - sum.ln()) as f32, entropy: (sum.ln() - weighted / sum) as f32 }
-    }
-}
-
-/// Where the largest numbers of a row are, [`AGAIN`] at most, and none below `floor`.
-fn largest(row: &[f32], floor: f32) -> Vec<usize> {
-    let mut best: Vec<usize> = Vec::with_capacity(AGAIN + 1);
-    let mut floor = floor;
-    for (number, block) in row.chunks(4 * LANES).enumerate() {
-        if !reaches(block, floor) {
-            continue;
-        }
-        for (i, &x) in block.iter().enumerate() {
-            if x < floor {
-                continue;
-            }
-            let place = best.iter().position(|&b| row[b] < x).unwrap_or(best.len());
-            best.insert(place, number * 4 * LANES + i);
-            if best.len() > AGAIN {
-                best.pop();
-                floor = floor.max(row[best[AGAIN - 1]]);
-            }
-        }
-    }
-    best
-}
-
-/// Σ a·b in f64.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    let mut sums = [0.0f64; LANES];
-    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += f64::from(a) * f64::from(b);
-        }
-    }
-    sums.iter().sum()
-}
-
-widest! {
-    /// Whether some number is at least `floor`.
-    fn reaches(block: &[f32], floor: f32) -> bool {
-        let mut any = false;
-        for &x in block {
-            any |= x >= floor;
-        }
-        any
+        Answer { log_prob: (correction.target - sum.ln()) as f32, entropy: (sum.ln() - weighted / sum) as f32 }
     }
 }
 
@@ -181,6 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::exact::dot;
 
     proptest! {
         /// Beside the formulas in f64, from the operands: log-probs are closer than float32 products would allow.
@@ -198,7 +123,7 @@ mod tests {
             }).collect();
             let ids: Vec<i64> = (0..rows).map(|r| ((seed as usize + r * 31) % vocabulary) as i64).collect();
             let slopes: Vec<f32> = (0..rows).map(|r| r as f32 - 0.5).collect();
-            let ask = Rows { temperature, ids: &ids, operands: Some((&hidden, &weight)), slopes: Some(&slopes) };
+            let ask = Rows { temperature, ids: &ids, factors: Some(Shared { hidden: &hidden, weight: &weight, width: d }), slopes: Some(&slopes) };
             let answers = ask.read(&mut logits);
             for (row, answer) in answers.iter().enumerate() {
                 let z: Vec<f64> = (0..vocabulary).map(|id| exact(row, id) / temperature).collect();
@@ -216,20 +141,11 @@ mod tests {
                 }
             }
         }
-
-        #[test]
-        fn the_largest_are_found(row in prop::collection::vec(-3f32..3.0, 1..300), floor in -4f32..3.0) {
-            let mut want: Vec<usize> = (0..row.len()).filter(|&i| row[i] >= floor).collect();
-            want.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
-            want.truncate(AGAIN);
-            let values = |of: &[usize]| of.iter().map(|&i| row[i]).collect::<Vec<_>>();
-            prop_assert_eq!(values(&largest(&row, floor)), values(&want));
-        }
     }
 
     #[test]
     fn a_diverged_model_is_seen() {
-        let ask = Rows { temperature: 1.0, ids: &[0], operands: None, slopes: Some(&[1.0]) };
+        let ask = Rows { temperature: 1.0, ids: &[0], factors: None, slopes: Some(&[1.0]) };
         for bad in [f32::NAN, f32::INFINITY] {
             let mut logits = [0.0, bad, 1.0];
             assert!(ask.read(&mut logits)[0].log_prob.is_nan() && logits[1].is_nan());

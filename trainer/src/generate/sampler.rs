@@ -10,6 +10,7 @@
 
 use crate::config::Sampling;
 use crate::error::{Error, Result};
+use crate::exact::{Correction, Operands};
 use crate::lanes::{exp, exp_sum, maximum};
 
 /// Tokens whose probabilities are summed in one go, in f32; the sums are added in f64.
@@ -48,6 +49,11 @@ impl Sampler {
     /// # Errors
     /// When the row is empty, holds NaN, or has no finite maximum: the model has diverged.
     pub fn draw(&mut self, logits: &[f32], u: f64) -> Result<Draw> {
+        self.draw_exactly(logits, u, None)
+    }
+
+    /// [`Sampler::draw`], with the log-prob as exact as `operands` allow.
+    pub(crate) fn draw_exactly(&mut self, logits: &[f32], u: f64, operands: Option<Operands<'_>>) -> Result<Draw> {
         let max = maximum(logits);
         if !max.is_finite() {
             let message =
@@ -66,8 +72,9 @@ impl Sampler {
         } else {
             self.pick_filtered(logits, max, scale, total, u)
         };
-        let x = f64::from(logits[token] - max) * f64::from(scale);
-        Ok(Draw { token: token as u32, log_prob: (x - total.ln()) as f32 })
+        let correction = Correction::of(logits, max, s.log_prob_temperature(), token, operands);
+        let log_prob = correction.target - (total + correction.of_sum()).ln();
+        Ok(Draw { token: token as u32, log_prob: log_prob as f32 })
     }
 
     /// The first token, by id, at which the cumulative sum exceeds `target`.

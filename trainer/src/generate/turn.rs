@@ -11,6 +11,8 @@
 
 use std::sync::Mutex;
 
+use tch::Tensor;
+
 use super::decoder::{Decoder, SlotId};
 use super::lookup::{self, Lookup};
 use super::pass;
@@ -18,6 +20,7 @@ use super::rng::RngKey;
 use super::sampler::{Draw, Sampler};
 use crate::config::Sampling;
 use crate::error::{Error, Result};
+use crate::exact::Factors;
 use crate::numbers::Numbers;
 use crate::parallel;
 
@@ -168,7 +171,7 @@ impl Decoder<'_> {
             let hidden = self.forward(&batch)?;
             self.passes += 1;
             let logits = Numbers::of(&self.model.read_logits(&hidden)?)?;
-            let mut draws = self.draw(&logits, &batch, sampling)?.into_iter();
+            let mut draws = self.draw(&logits, &hidden, &batch, sampling)?.into_iter();
             for (index, guess) in guesses.iter().enumerate() {
                 let draws: Vec<Draw> = draws.by_ref().take(1 + guess.len()).collect();
                 self.take(index, guess, &draws)?;
@@ -217,14 +220,22 @@ impl Decoder<'_> {
 
     /// One draw from each row of `logits`, of which every active turn has as many as `batch` says; the rows are shared out
     /// to the threads.
-    fn draw(&self, logits: &[f32], batch: &[(SlotId, usize)], sampling: &Sampling) -> Result<Vec<Draw>> {
+    fn draw(
+        &self,
+        logits: &[f32],
+        hidden: &Tensor,
+        batch: &[(SlotId, usize)],
+        sampling: &Sampling,
+    ) -> Result<Vec<Draw>> {
         let total: usize = batch.iter().map(|(_, n)| n).sum();
         let vocabulary = (logits.len() / total.max(1)).max(1);
         let own = self.active.iter().zip(batch).flat_map(|(turn, &(_, n))| {
             let drawn = turn.drawn.tokens.len() as u64;
             (0..n as u64).map(move |i| (turn.key, drawn + i))
         });
-        let rows: Vec<((RngKey, u64), &[f32])> = own.zip(logits.chunks_exact(vocabulary)).collect();
+        let factors = Factors::of(hidden, &self.model.head())?;
+        let factors = factors.as_ref().map(Factors::shared);
+        let rows: Vec<_> = own.zip(logits.chunks_exact(vocabulary)).enumerate().collect();
         let threads =
             if logits.len() < PARALLEL_FROM { 1 } else { usize::try_from(tch::get_num_threads()).unwrap_or(1) };
         let share = rows.len().div_ceil(threads.max(1)).max(1);
@@ -232,8 +243,9 @@ impl Decoder<'_> {
         let work = |part: usize| {
             let drawn = Sampler::new(sampling).and_then(|mut sampler| {
                 let rows = rows.iter().skip(part * share).take(share);
-                rows.map(|((key, token), row)| {
-                    sampler.draw(row, if sampling.is_greedy() { 0.0 } else { key.uniform(*token) })
+                rows.map(|(row, ((key, token), logits))| {
+                    let u = if sampling.is_greedy() { 0.0 } else { key.uniform(*token) };
+                    sampler.draw_exactly(logits, u, factors.map(|factors| factors.row(*row)))
                 })
                 .collect()
             });

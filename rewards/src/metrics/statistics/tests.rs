@@ -22,7 +22,7 @@ fn tally(pairs: &[(&[StepView], &[StepView])], turns: usize) -> Tally {
     let mut tally = Tally::new(turns);
     for (rollout, student) in pairs {
         let input = RewardInput { start: start(), rollout, student, max_turns: turns, max_new_tokens: 0 };
-        tally.observe(&input, &Memory::new(["print( 3 )"]));
+        tally.observe(&input, &Memory::new(["print( 3 )"]), &[vec![0.0]]);
     }
     tally
 }
@@ -45,6 +45,8 @@ fn one_rollout_by_hand() {
     near("joint_grade_proximity", (1.0 + 0.5 + 1.0) / 3.0);
     // The same grades: 0, 50 and 0 apart.
     near("grade_curve_distance", 50.0 / 300.0);
+    // Another rollout from there got 0 and left it at that: 50, 100 and 100 away.
+    near("grade_curve_score", 50.0 / 300.0 - 250.0 / 300.0 / 2.0);
     near("outcome_agreement", (1.0 + 0.5 + 1.0) / 3.0);
     // Solved by step: 0 1 1 against 0 0 1.
     // The reward: grades as above; outcomes likewise, as both tests change; no edit at the last turn against one; both
@@ -170,7 +172,7 @@ proptest! {
         let student: Vec<StepView> = student.into_iter().filter(|step| step.program.is_some()).collect();
         for statistic in STATISTICS.iter().filter(|s| s.name != "final_grade") {
             let value = (statistic.of)(&tally(&[(&model, &student)], 3));
-            let signed = ["degradation", "_gap", "discrimination"].iter().any(|end| statistic.name.ends_with(end));
+            let signed = ["degradation", "_gap", "discrimination", "_score"].iter().any(|end| statistic.name.ends_with(end));
             let low = if signed { -1.0 } else { 0.0 };
             prop_assert!(value.is_none_or(|v| (low - 1e-12..=1.0 + 1e-12).contains(&v)), "{} {:?}", statistic.name, value);
             let oracle = (statistic.of)(&tally(&[(&student, &student)], 3));
@@ -178,6 +180,8 @@ proptest! {
                 Aim::High if statistic.protocol == Protocol::Corrected && statistic.name != "codebleu" => {
                     prop_assert!(oracle.is_none_or(|v| v > 1.0 - 1e-9), "{} {:?}", statistic.name, oracle);
                 }
+                // The oracle's other rollout here is no oracle's.
+                Aim::Low if statistic.name == "grade_curve_score" => prop_assert!(oracle.is_none_or(|v| v <= 0.0)),
                 Aim::Low => prop_assert!(oracle.is_none_or(|v| v.abs() < 1e-12), "{} {:?}", statistic.name, oracle),
                 _ => {}
             }
