@@ -151,6 +151,8 @@ fn evaluation(run: &RunFiles) -> Markup {
         @for split in distinct(&lines, "split") {
             @for protocol in distinct(&lines, "protocol") {
                 @let here: Vec<&Value> = lines.iter().copied().filter(|l| field(l, "split") == split && field(l, "protocol") == protocol).collect();
+                // A statistic that no policy has a value of is none of this evaluation's.
+                @let told: Vec<&Value> = here.iter().copied().filter(|l| l.get("value").is_some_and(Value::is_number)).collect();
                 @let policies = models_first(distinct(&here, "policy"));
                 @if !here.is_empty() {
                     div.wide tabindex="0" role="region" aria-label=(format!("{split}, {protocol} protocol")) {
@@ -158,7 +160,7 @@ fn evaluation(run: &RunFiles) -> Markup {
                             caption { (split) " · " (protocol) " protocol" }
                             thead { tr { th scope="col" { "statistic" } @for policy in &policies { th scope="col" { (policy.replace('_', " ")) } } } }
                             tbody {
-                                @for statistic in distinct(&here, "statistic") {
+                                @for statistic in distinct(&told, "statistic") {
                                     tr {
                                         th scope="row" { (statistic.replace('_', " ")) }
                                         @for policy in &policies {
