@@ -106,7 +106,7 @@ pub fn roll_out<'a>(
     progress: &dyn Fn(usize),
 ) -> Result<Vec<Record<'a>>> {
     let (mut records, mut done) = (Vec::with_capacity(points.len()), 0);
-    for batch in points.chunks(policy.batch()) {
+    for batch in points.chunks(policy.batch(workshop.run.evaluate.samples)) {
         let groups = policy.run(workshop, batch, &|more| progress(done + more))?;
         for (&point, rollouts) in batch.iter().zip(groups) {
             let record = |(sample, rollout)| Record { point, sample, rollout };

@@ -12,7 +12,7 @@ use crate::rollout::{End, Rollout};
 use crate::traces::Trajectory;
 use crate::workshop::Workshop;
 
-/// Starts of a model rolled out together.
+/// Rollouts of a model that are made together.
 const BATCH: usize = 64;
 
 /// Names evaluation in the random numbers.
@@ -45,9 +45,9 @@ pub fn half(seed: u64, student: &str) -> usize {
 }
 
 impl Policy<'_> {
-    /// Points that are rolled out together.
-    pub(super) fn batch(&self) -> usize {
-        if matches!(self, Policy::Remote(_)) { usize::MAX } else { BATCH }
+    /// Points that are rolled out together, each `samples` times.
+    pub(super) fn batch(&self, samples: usize) -> usize {
+        if matches!(self, Policy::Remote(_)) { usize::MAX } else { (BATCH / samples).max(1) }
     }
 
     /// The rollouts from each point, `evaluate.samples` of them (of a remote model one, of a real student as many as there are others).

@@ -17,7 +17,7 @@ const NEWEST: f64 = 0.125;
 const ROW: f64 = 0.1;
 
 /// Follows one sequence while it is decoded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Lookup {
     /// Where the token stands that is expected next.
     source: Option<usize>,

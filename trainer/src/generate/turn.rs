@@ -212,7 +212,7 @@ impl Decoder<'_> {
         let slot = turn.slot;
         self.take_back(slot, guess.len(), guess.len() + 1 - taken.len())?;
         self.append(slot, &taken)?;
-        let mut lookup = self.active[index].lookup.clone();
+        let mut lookup = self.active[index].lookup;
         lookup.follow(self.tokens(slot)?, taken.len());
         self.active[index].lookup = lookup;
         Ok(())
