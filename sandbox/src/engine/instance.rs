@@ -1,6 +1,7 @@
 //! One instance of the guest: call it, bound it, put it back to its first state.
 //!
-//! All of an instance's state is its memory and a few mutable globals (`tools/flatten` proves it of the module) and the host's counters. Resetting
+//! All of an instance's state is its memory and a few mutable globals (`tools/flatten` proves it of the module) and the host's counters. One
+//! more global is the fuel: the module lowers it as it runs and traps below zero; each call sets it. Resetting
 //! copies back every page that was ever written since the instance was made, then the globals. Memory cannot shrink, so an instance
 //! whose memory grew, or that has collected many written pages, is dropped; the next call makes another.
 
@@ -16,6 +17,8 @@ use crate::error::{Error, Result};
 
 /// Instances with more written pages than this are dropped rather than restored.
 const DIRTY_LIMIT: usize = 24 << 20;
+/// The global that the module charges (`tools/flatten`).
+const FUEL: &str = "fuel";
 /// Bytes of the longest reply that is read.
 const REPLY_LIMIT: usize = 16 << 20;
 
@@ -52,12 +55,13 @@ pub enum Stop {
 }
 
 impl Stop {
-    fn of(error: &wasmtime::Error, memory_denied: bool) -> Stop {
+    /// `spent`: the fuel was used up.
+    fn of(error: &wasmtime::Error, spent: bool, memory_denied: bool) -> Stop {
         if let Some(stop) = error.downcast_ref::<Stop>() {
             return stop.clone();
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::OutOfFuel) => Stop::Fuel,
+            Some(_) if spent => Stop::Fuel,
             _ if memory_denied => Stop::Memory,
             Some(Trap::StackOverflow) => Stop::Stack,
             Some(trap) => Stop::Crash(trap.to_string()),
@@ -96,6 +100,8 @@ struct Live {
     realloc: Realloc,
     post_return: TypedFunc<i32, ()>,
     globals: Vec<Global>,
+    /// What the module may still execute.
+    fuel: Global,
 }
 
 /// A reusable instance, owned by one thread.
@@ -141,11 +147,12 @@ impl Instance {
         };
         live.store.data_mut().restart();
         live.store.data_mut().ask = ask;
-        live.store.set_fuel(given).map_err(Error::engine("setting the fuel"))?;
+        live.set_fuel(given)?;
         let result = live.call(request);
-        let fuel = given.saturating_sub(live.store.get_fuel().unwrap_or(0));
+        let left = live.fuel_left();
+        let fuel = given.saturating_sub(left.unwrap_or(0));
         live.store.data_mut().ask = None;
-        let reply = result.map_err(|error| Stop::of(&error, live.store.data().memory_denied));
+        let reply = result.map_err(|error| Stop::of(&error, left.is_none(), live.store.data().memory_denied));
         // What is left when the fuel runs out depends on where it did.
         let fuel = if reply == Err(Stop::Fuel) { given } else { fuel };
         if reply.is_err() {
@@ -207,7 +214,6 @@ impl Live {
             let host = Host::new((inner.options.memory_mb as usize) << 20);
             let mut store = Store::new(&inner.engine, host);
             store.limiter(|host| host);
-            store.set_fuel(u64::MAX)?;
             let instance = inner.pre.instantiate(&mut store)?;
             let missing = |name: &str| wasmtime::format_err!("the guest does not export {name}");
             let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
@@ -223,9 +229,21 @@ impl Live {
                 globals.push(instance.get_global(&mut store, name).ok_or_else(|| missing(name))?);
             }
             store.data_mut().globals = globals.clone();
-            Ok(Live { store, memory, handle, realloc, post_return, globals })
+            let fuel = instance.get_global(&mut store, FUEL).ok_or_else(|| missing(FUEL))?;
+            store.data_mut().fuel = Some(fuel);
+            Ok(Live { store, memory, handle, realloc, post_return, globals, fuel })
         };
         make().map_err(Error::engine("starting an instance"))
+    }
+
+    fn set_fuel(&mut self, given: u64) -> Result<()> {
+        let given = i64::try_from(given).unwrap_or(i64::MAX);
+        self.fuel.set(&mut self.store, Val::I64(given)).map_err(Error::engine("setting the fuel"))
+    }
+
+    /// `None`: it was used up.
+    fn fuel_left(&mut self) -> Option<u64> {
+        self.fuel.get(&mut self.store).i64().and_then(|left| u64::try_from(left).ok())
     }
 
     /// The canonical ABI by hand: bytes in through `cabi_realloc`, pointer and length of the reply out, then `cabi_post_handle`. Without
