@@ -1,22 +1,20 @@
 //! One instance of the guest: call it, bound it, put it back to its first state.
 //!
 //! All of an instance's state is its memory and a few mutable globals (`tools/flatten` proves it of the module) and the host's counters. One
-//! more global is the fuel: the module lowers it as it runs and traps below zero; each call sets it. Resetting
-//! copies back every page that was ever written since the instance was made, then the globals. Memory cannot shrink, so an instance
-//! whose memory grew, or that has collected many written pages, is dropped; the next call makes another.
+//! more global is the fuel: the module lowers it as it runs and traps below zero; each call sets it. Resetting puts back every written
+//! page (`restore`), then the globals. Memory cannot shrink, so an instance whose memory grew, or that has collected many written
+//! pages, is dropped; the next call makes another.
 
 use std::sync::Arc;
 
 use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
 use super::imports::{Ask, Realloc};
-use super::pagemap::PageMap;
+use super::restore::Restorer;
 use super::watch::Watch;
 use super::{Engine, Host};
 use crate::error::{Error, Result};
 
-/// Instances with more written pages than this are dropped rather than restored.
-const DIRTY_LIMIT: usize = 24 << 20;
 /// The global that the module charges (`tools/flatten`).
 const FUEL: &str = "fuel";
 /// Bytes of the longest reply that is read.
@@ -108,7 +106,7 @@ struct Live {
 pub struct Instance {
     engine: Engine,
     live: Option<Live>,
-    pages: Option<PageMap>,
+    restorer: Option<Restorer>,
     pristine: Arc<Pristine>,
     used: bool,
     /// Instances made, and resets done: for tests and statistics.
@@ -131,14 +129,18 @@ impl Instance {
                 engine.inner.pristine.get_or_init(|| made).clone()
             }
         };
-        let pages = if engine.inner.reset { PageMap::open().ok() } else { None };
-        Ok(Instance { engine, live: None, pages, pristine, used: false, made: 0, resets: 0 })
+        let restorer = if engine.inner.reset { Restorer::new().ok() } else { None };
+        Ok(Instance { engine, live: None, restorer, pristine, used: false, made: 0, resets: 0 })
     }
 
     /// Send a request and wait for its reply. After a stop the instance must be reset before the next call; this does it.
     pub fn call(&mut self, request: &[u8], given: u64, ask: Option<Ask>) -> Result<Call> {
         if self.live.is_none() {
-            self.live = Some(Live::new(&self.engine)?);
+            let mut live = Live::new(&self.engine)?;
+            if let Some(restorer) = self.restorer.as_mut() {
+                restorer.begin(live.memory.data_mut(&mut live.store));
+            }
+            self.live = Some(live);
             self.made += 1;
         }
         self.used = true;
@@ -148,7 +150,10 @@ impl Instance {
         live.store.data_mut().restart();
         live.store.data_mut().ask = ask;
         live.set_fuel(given)?;
-        let result = live.call(request);
+        let result = match self.restorer.as_mut() {
+            Some(restorer) => restorer.during(|| live.call(request)),
+            None => live.call(request),
+        };
         let left = live.fuel_left();
         let fuel = given.saturating_sub(left.unwrap_or(0));
         live.store.data_mut().ask = None;
@@ -163,7 +168,7 @@ impl Instance {
 
     /// Whether [`Instance::watch`] can work: it needs to know which pages were written.
     pub fn can_watch(&self) -> bool {
-        self.pages.is_some()
+        self.restorer.is_some()
     }
 
     /// Watch for loops without end until the next reset. `code`: where the submission's code objects lie.
@@ -178,12 +183,12 @@ impl Instance {
         if !std::mem::replace(&mut self.used, false) {
             return Ok(());
         }
-        let (Some(live), Some(pages)) = (self.live.as_mut(), self.pages.as_mut()) else {
+        let (Some(live), Some(restorer)) = (self.live.as_mut(), self.restorer.as_mut()) else {
             self.live = None;
             return Ok(());
         };
         live.store.data_mut().watch = None;
-        let keep = live.restore(pages, &self.pristine).map_err(Error::engine("resetting an instance"))?;
+        let keep = live.restore(restorer, &self.pristine).map_err(Error::engine("resetting an instance"))?;
         self.resets += 1;
         if !keep {
             self.live = None;
@@ -269,27 +274,15 @@ impl Live {
         Ok(reply)
     }
 
-    /// Copy back what was written. False: better drop this instance.
-    fn restore(&mut self, pages: &mut PageMap, pristine: &Pristine) -> wasmtime::Result<bool> {
-        if self.memory.data_size(&self.store) != pristine.size {
+    /// Put back what was written. False: better drop this instance.
+    fn restore(&mut self, restorer: &mut Restorer, pristine: &Pristine) -> wasmtime::Result<bool> {
+        let memory = self.memory.data_mut(&mut self.store);
+        if memory.len() != pristine.size || !restorer.restore(memory, pristine)? {
             return Ok(false);
         }
-        let base = self.memory.data_ptr(&self.store) as usize;
-        let data = self.memory.data_mut(&mut self.store);
-        let mut dirty = 0;
-        pages.written(base, data.len(), |start, end| {
-            dirty += end - start;
-            let middle = end.min(pristine.memory.len()).max(start);
-            if let (Some(to), Some(from)) = (data.get_mut(start..middle), pristine.memory.get(start..middle)) {
-                to.copy_from_slice(from);
-            }
-            if let Some(rest) = data.get_mut(middle..end) {
-                rest.fill(0);
-            }
-        })?;
         for (global, value) in self.globals.clone().into_iter().zip(&pristine.globals) {
             global.set(&mut self.store, *value)?;
         }
-        Ok(dirty <= DIRTY_LIMIT)
+        Ok(true)
     }
 }

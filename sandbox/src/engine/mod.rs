@@ -7,6 +7,7 @@
 //! | `imports` | the little of WASI that it sees: virtual clocks, seeded entropy, nothing else |
 //! | `instance` | one instance: call it, bound it, put it back to its first state |
 //! | `pagemap` | which pages of memory have been written |
+//! | `restore` | putting the written pages back |
 //! | `watch` | proofs that a loop never ends |
 
 mod cache;
@@ -14,6 +15,7 @@ mod guest;
 mod imports;
 mod instance;
 mod pagemap;
+mod restore;
 mod watch;
 
 use std::collections::BTreeSet;
