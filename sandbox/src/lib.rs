@@ -16,7 +16,7 @@
 //! # How
 //! A submission runs in CPython 3.14, compiled to WebAssembly and started when the guest was built (`guest/`), inside wasmtime. A
 //! worker keeps an instance and puts it back to the guest's first state after every submission by restoring its dirty pages
-//! (`engine::instance`); where the kernel cannot tell which pages are dirty, every submission gets a fresh instance.
+//! (`engine::restore`); where the kernel cannot tell which pages are dirty, every submission gets a fresh instance.
 //!
 //! # The trust boundary
 //! Everything inside the instance that ran a submission is taken for the submission's word. What it is compared with never enters

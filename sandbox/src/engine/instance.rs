@@ -5,12 +5,12 @@
 //! page (`restore`), then the globals. Memory cannot shrink, so an instance whose memory grew, or that has collected many written
 //! pages, is dropped; the next call makes another.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
 use super::imports::{Ask, Realloc};
-use super::restore::Restorer;
+use super::restore::{PAGE, Restorer};
 use super::watch::Watch;
 use super::{Engine, Host};
 use crate::error::{Error, Result};
@@ -68,26 +68,41 @@ impl Stop {
     }
 }
 
-/// What an untouched instance looks like.
+/// What an untouched instance looks like: one that is never called, whose pages are copied when they are needed.
 pub struct Pristine {
-    /// Memory up to the last page that is not zero.
-    memory: Vec<u8>,
+    page: Box<dyn Fn(usize, &mut [u8]) + Send + Sync>,
     /// Bytes of memory in all.
     size: usize,
     globals: Vec<Val>,
 }
 
 impl Pristine {
-    /// Of an instance's memory alone.
-    pub fn of(memory: &[u8]) -> Pristine {
-        let used = memory.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let used = used.next_multiple_of(4096).min(memory.len());
-        Pristine { memory: memory.get(..used).unwrap_or_default().to_vec(), size: memory.len(), globals: Vec::new() }
+    fn new(mut live: Live) -> Pristine {
+        let (size, globals) = (live.memory.data_size(&live.store), live.globals());
+        let live = Mutex::new(live);
+        let page = move |at: usize, to: &mut [u8]| {
+            let live = live.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(from) = live.memory.data(&live.store).get(at..at + to.len()) {
+                to.copy_from_slice(from);
+            }
+        };
+        Pristine { page: Box::new(page), size, globals }
     }
 
-    /// `length` bytes from offset `at`; `None` where all is zero.
-    pub fn page(&self, at: usize, length: usize) -> Option<&[u8]> {
-        self.memory.get(at..at + length)
+    /// Of a memory alone.
+    #[cfg(test)]
+    pub fn of(memory: &[u8]) -> Pristine {
+        let memory = memory.to_vec();
+        let size = memory.len();
+        let page = move |at: usize, to: &mut [u8]| to.copy_from_slice(&memory[at..at + to.len()]);
+        Pristine { page: Box::new(page), size, globals: Vec::new() }
+    }
+
+    /// The page at this offset; zeros beyond the end.
+    pub fn page(&self, at: usize) -> Box<[u8]> {
+        let mut page = vec![0; PAGE].into_boxed_slice();
+        (self.page)(at, &mut page);
+        page
     }
 }
 
@@ -125,7 +140,7 @@ impl Instance {
         let pristine = match engine.inner.pristine.get() {
             Some(pristine) => pristine.clone(),
             None => {
-                let made = Arc::new(photograph(&mut Live::new(&engine)?));
+                let made = Arc::new(Pristine::new(Live::new(&engine)?));
                 engine.inner.pristine.get_or_init(|| made).clone()
             }
         };
@@ -200,16 +215,12 @@ impl Instance {
     #[cfg(test)]
     pub fn is_pristine(&mut self) -> bool {
         let Some(live) = self.live.as_mut() else { return true };
-        let photo = photograph(live);
-        photo.memory == self.pristine.memory
-            && photo.size == self.pristine.size
-            && format!("{:?}", photo.globals) == format!("{:?}", self.pristine.globals)
+        let globals = live.globals();
+        let memory = live.memory.data(&live.store);
+        memory.len() == self.pristine.size
+            && memory.chunks(PAGE).enumerate().all(|(number, page)| *page == *self.pristine.page(number * PAGE))
+            && format!("{globals:?}") == format!("{:?}", self.pristine.globals)
     }
-}
-
-fn photograph(live: &mut Live) -> Pristine {
-    let globals = live.globals.clone().into_iter().map(|global| global.get(&mut live.store)).collect();
-    Pristine { globals, ..Pristine::of(live.memory.data(&live.store)) }
 }
 
 impl Live {
@@ -239,6 +250,11 @@ impl Live {
             Ok(Live { store, memory, handle, realloc, post_return, globals, fuel })
         };
         make().map_err(Error::engine("starting an instance"))
+    }
+
+    /// Values of the mutable globals.
+    fn globals(&mut self) -> Vec<Val> {
+        self.globals.clone().into_iter().map(|global| global.get(&mut self.store)).collect()
     }
 
     fn set_fuel(&mut self, given: u64) -> Result<()> {

@@ -101,7 +101,7 @@ struct Inner {
     pre: InstancePre<Host>,
     /// Names of the guest's mutable globals.
     globals: Vec<String>,
-    /// Memory and globals of an untouched instance, made when first needed.
+    /// An untouched instance, made when first needed.
     pristine: std::sync::OnceLock<Arc<instance::Pristine>>,
     /// Whether instances are reset (asked for, and the kernel can).
     reset: bool,
@@ -193,9 +193,8 @@ fn check(options: &EngineOptions) -> Result<()> {
 /// wasmtime's configuration. No epochs: a limit must not depend on the machine's load. No fuel either: the module counts its own.
 fn configuration(options: &EngineOptions) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(options.max_instances)
-        .total_memories(options.max_instances)
-        .total_tables(options.max_instances * 2);
+    let instances = options.max_instances + 1; // one stays untouched
+    pool.total_core_instances(instances).total_memories(instances).total_tables(instances * 2);
     pool.max_tables_per_module(2).table_elements(16384).max_core_instance_size(1 << 20);
     pool.max_memory_size((options.memory_mb as usize) << 20).max_unused_warm_slots(8);
     let mut config = Config::new();

@@ -12,7 +12,7 @@ use std::io::Result;
 use super::instance::Pristine;
 use super::pagemap::PageMap;
 
-const PAGE: usize = 4096;
+pub const PAGE: usize = 4096;
 /// Memory with more written bytes than this is not restored: a new instance is quicker.
 const LIMIT: usize = 8 << 20;
 /// Restorations after which a page that did not change is given back.
@@ -31,6 +31,8 @@ pub struct Restorer {
 
 struct Page {
     at: usize,
+    /// What it holds in an untouched instance.
+    first: Box<[u8]>,
     /// Restorations since it was last found changed.
     idle: u8,
 }
@@ -60,23 +62,19 @@ impl Restorer {
 
     /// Make the memory what it was. False: it has too many written pages, and is no longer of use.
     pub fn restore(&mut self, memory: &mut [u8], pristine: &Pristine) -> Result<bool> {
-        if self.unsure {
-            self.look(memory)?;
-        }
-        if self.known.len() * PAGE > LIMIT {
+        if self.unsure && !self.look(memory, pristine)? {
             return Ok(false);
         }
         let mut idle = Vec::new();
         for page in &mut self.known {
             let Some(now) = memory.get_mut(page.at..page.at + PAGE) else { return Ok(false) };
-            let first = pristine.page(page.at, PAGE).unwrap_or(&[0; PAGE]);
-            if now == first {
+            if *now == *page.first {
                 page.idle += 1;
                 if page.idle >= IDLE {
                     idle.push(page.at);
                 }
             } else {
-                now.copy_from_slice(first);
+                now.copy_from_slice(&page.first);
                 page.idle = 0;
             }
         }
@@ -93,18 +91,24 @@ impl Restorer {
         Ok(true)
     }
 
-    /// Ask the kernel.
-    fn look(&mut self, memory: &[u8]) -> Result<()> {
-        let mut before = std::mem::take(&mut self.known).into_iter().peekable();
-        let known = &mut self.known;
+    /// Ask the kernel. False: too many pages.
+    fn look(&mut self, memory: &[u8], pristine: &Pristine) -> Result<bool> {
+        let (mut ranges, mut bytes) = (Vec::new(), 0);
         self.pages.written(memory.as_ptr() as usize, memory.len(), |start, end| {
-            for at in (start..end).step_by(PAGE) {
-                while before.next_if(|page| page.at < at).is_some() {}
-                known.push(before.next_if(|page| page.at == at).unwrap_or(Page { at, idle: 0 }));
-            }
+            bytes += end - start;
+            ranges.push(start..end);
         })?;
+        if bytes > LIMIT {
+            return Ok(false);
+        }
+        let mut before = std::mem::take(&mut self.known).into_iter().peekable();
+        for at in ranges.into_iter().flat_map(|range| range.step_by(PAGE)) {
+            while before.next_if(|page| page.at < at).is_some() {}
+            let known = before.next_if(|page| page.at == at);
+            self.known.push(known.unwrap_or_else(|| Page { at, first: pristine.page(at), idle: 0 }));
+        }
         self.unsure = false;
-        Ok(())
+        Ok(true)
     }
 }
 
