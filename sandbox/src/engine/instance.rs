@@ -68,9 +68,12 @@ impl Stop {
     }
 }
 
+/// Copies the page at an offset.
+type CopyPage = Box<dyn Fn(usize, &mut [u8]) + Send + Sync>;
+
 /// What an untouched instance looks like: one that is never called, whose pages are copied when they are needed.
 pub struct Pristine {
-    page: Box<dyn Fn(usize, &mut [u8]) + Send + Sync>,
+    page: CopyPage,
     /// Bytes of memory in all.
     size: usize,
     globals: Vec<Val>,

@@ -162,10 +162,10 @@ impl Watch {
         }
         // Pages that were untouched when the photograph was taken.
         for at in self.written(memory)?.into_iter().flat_map(|range| range.step_by(PAGE)) {
-            if photo.pages.binary_search_by_key(&at, |page| page.0).is_err() {
-                if self.differs(at, &self.pristine.page(at), memory) {
-                    return Some(false);
-                }
+            if photo.pages.binary_search_by_key(&at, |page| page.0).is_err()
+                && self.differs(at, &self.pristine.page(at), memory)
+            {
+                return Some(false);
             }
         }
         Some(true)
