@@ -108,7 +108,7 @@ impl wasmtime::ResourceLimiter for Host {
 type Guest<'a> = Caller<'a, Host>;
 
 /// Instructions that a byte of entropy or of raw output counts as. Work done out here must count, or it would be free.
-const PER_BYTE: u64 = 15;
+const PER_BYTE: u64 = 18;
 
 /// Take instructions from the guest's own, or end its run when it has too few.
 fn spend(guest: &mut Guest, instructions: u64) -> Result<()> {

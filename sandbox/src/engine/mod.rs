@@ -31,9 +31,9 @@ pub use imports::Ask;
 pub(crate) use imports::Host;
 pub use instance::{Instance, Stop};
 
-/// Instructions that count as a millisecond. Here 1.5e10 of them take 0.43 to 0.9 seconds of processor time (measured with 26
-/// endless programs: half a second in an empty loop), since they count the costliest way to a place rather than the one taken.
-pub const INSTRUCTIONS_PER_MS: u64 = 15_000_000;
+/// Instructions that count as a millisecond. Here 1.8e10 of them take 0.5 to 1.1 seconds of processor time (measured with 26
+/// endless programs: 0.6 in an empty loop), since they count the costliest way to a place rather than the one taken.
+pub const INSTRUCTIONS_PER_MS: u64 = 18_000_000;
 
 /// Native stack that the guest may use. Python's own recursion limit is reached well before.
 const WASM_STACK: usize = 8 << 20;
