@@ -16,7 +16,7 @@
 //! # How
 //! A submission runs in CPython 3.14, compiled to WebAssembly and started when the guest was built (`guest/`), inside wasmtime. A
 //! worker keeps an instance and puts it back to the guest's first state after every submission by restoring its dirty pages
-//! (`engine::instance`); where the kernel cannot tell which pages are dirty, every submission gets a fresh instance.
+//! (`engine::restore`); where the kernel cannot tell which pages are dirty, every submission gets a fresh instance.
 //!
 //! # The trust boundary
 //! Everything inside the instance that ran a submission is taken for the submission's word. What it is compared with never enters
@@ -41,7 +41,7 @@
 //! The corpus of `tests/attacks/` holds programs that try to cross the boundary, each with the verdict that it must get.
 //!
 //! # Limits
-//! Each test has its time in fuel, so that a verdict does not depend on load; memory, output and recursion are bounded per run, each with an
+//! Each test has its time in fuel, which the guest itself charges (`tools/flatten`), so that a verdict does not depend on load; memory, output and recursion are bounded per run, each with an
 //! [`Outcome`] of its own. A test that runs out of a first, small ration is run again, watched: a loop whose state repeats never ends and is
 //! not waited for (`engine::watch`, `grading::patience`).
 //!

@@ -68,7 +68,7 @@ def f(x):
 print("nothing")
 
 #### Referrers of the argument followed to the test
-## call wrong_answer, io wrong_answer, script timeout, unittest timeout
+## call wrong_answer, io wrong_answer, script wrong_answer, unittest exception
 import gc
 
 

@@ -114,7 +114,7 @@ def f(x):
 f(1)
 
 #### An exception raised while an exception is handled, ten thousand times
-## call exception, io exception, script exception, unittest timeout
+## exception
 def f(x):
     error = None
     for n in range(10_000):

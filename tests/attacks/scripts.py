@@ -49,7 +49,7 @@ def f(x):
     return None
 
 #### Arguments that grow without bounds in the caller's list
-## script timeout, unittest exception
+## script wrong_answer, unittest exception
 def f(x):
     if isinstance(x, list):
         x.extend([None] * 1_100_000)

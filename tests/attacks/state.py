@@ -101,7 +101,8 @@ def f(x):
 print("x")
 
 #### Memory grown and given back
-## call wrong_answer, io wrong_answer, script timeout, unittest exception
+## 500 ms
+## call wrong_answer, io wrong_answer, script wrong_answer, unittest exception
 x = bytearray(150 << 20)
 del x
 

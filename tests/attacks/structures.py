@@ -164,7 +164,7 @@ def f(x):
 print(range(10 ** 30))
 
 #### A set of a thousand texts with one hash
-## call timeout, unittest timeout
+## call wrong_answer, unittest timeout
 class Text(str):
     __hash__ = lambda self: 1
 

@@ -38,6 +38,8 @@ pub struct Host {
     pub ask: Option<Ask>,
     /// The instance's mutable globals.
     pub globals: Vec<Global>,
+    /// The global that holds its fuel.
+    pub fuel: Option<Global>,
     /// Looks for loops without end.
     pub watch: Option<Box<Watch>>,
 }
@@ -56,6 +58,7 @@ impl Host {
             realloc: None,
             ask: None,
             globals: Vec::new(),
+            fuel: None,
             watch: None,
         };
         host.restart();
@@ -105,13 +108,14 @@ impl wasmtime::ResourceLimiter for Host {
 type Guest<'a> = Caller<'a, Host>;
 
 /// Instructions that a byte of entropy or of raw output counts as. Work done out here must count, or it would be free.
-const PER_BYTE: u64 = 10;
+const PER_BYTE: u64 = 18;
 
 /// Take instructions from the guest's own, or end its run when it has too few.
 fn spend(guest: &mut Guest, instructions: u64) -> Result<()> {
-    let left = guest.get_fuel()?.checked_sub(instructions);
-    guest.set_fuel(left.unwrap_or(0))?;
-    left.map(|_| ()).ok_or_else(|| Error::from(Trap::OutOfFuel))
+    let fuel = guest.data().fuel.ok_or_else(|| format_err!("called before the instance was ready"))?;
+    let left = fuel.get(&mut *guest).i64().unwrap_or(0).saturating_sub_unsigned(instructions);
+    fuel.set(&mut *guest, Val::I64(left))?;
+    if left < 0 { Err(Error::from(Trap::OutOfFuel)) } else { Ok(()) }
 }
 
 fn write(guest: &mut Guest, at: i32, bytes: &[u8]) -> Result<()> {

@@ -1,21 +1,22 @@
 //! One instance of the guest: call it, bound it, put it back to its first state.
 //!
-//! All of an instance's state is its memory and a few mutable globals (`tools/flatten` proves it of the module) and the host's counters. Resetting
-//! copies back every page that was ever written since the instance was made, then the globals. Memory cannot shrink, so an instance
-//! whose memory grew, or that has collected many written pages, is dropped; the next call makes another.
+//! All of an instance's state is its memory and a few mutable globals (`tools/flatten` proves it of the module) and the host's counters. One
+//! more global is the fuel: the module lowers it as it runs and traps below zero; each call sets it. Resetting puts back every written
+//! page (`restore`), then the globals. Memory cannot shrink, so an instance whose memory grew, or that has collected many written
+//! pages, is dropped; the next call makes another.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
 use super::imports::{Ask, Realloc};
-use super::pagemap::PageMap;
+use super::restore::{PAGE, Restorer};
 use super::watch::Watch;
 use super::{Engine, Host};
 use crate::error::{Error, Result};
 
-/// Instances with more written pages than this are dropped rather than restored.
-const DIRTY_LIMIT: usize = 24 << 20;
+/// The global that the module charges (`tools/flatten`).
+const FUEL: &str = "fuel";
 /// Bytes of the longest reply that is read.
 const REPLY_LIMIT: usize = 16 << 20;
 
@@ -52,12 +53,13 @@ pub enum Stop {
 }
 
 impl Stop {
-    fn of(error: &wasmtime::Error, memory_denied: bool) -> Stop {
+    /// `spent`: the fuel was used up.
+    fn of(error: &wasmtime::Error, spent: bool, memory_denied: bool) -> Stop {
         if let Some(stop) = error.downcast_ref::<Stop>() {
             return stop.clone();
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::OutOfFuel) => Stop::Fuel,
+            Some(_) if spent => Stop::Fuel,
             _ if memory_denied => Stop::Memory,
             Some(Trap::StackOverflow) => Stop::Stack,
             Some(trap) => Stop::Crash(trap.to_string()),
@@ -66,26 +68,44 @@ impl Stop {
     }
 }
 
-/// What an untouched instance looks like.
+/// Copies the page at an offset.
+type CopyPage = Box<dyn Fn(usize, &mut [u8]) + Send + Sync>;
+
+/// What an untouched instance looks like: one that is never called, whose pages are copied when they are needed.
 pub struct Pristine {
-    /// Memory up to the last page that is not zero.
-    memory: Vec<u8>,
+    page: CopyPage,
     /// Bytes of memory in all.
     size: usize,
     globals: Vec<Val>,
 }
 
 impl Pristine {
-    /// Of an instance's memory alone.
-    pub fn of(memory: &[u8]) -> Pristine {
-        let used = memory.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        let used = used.next_multiple_of(4096).min(memory.len());
-        Pristine { memory: memory.get(..used).unwrap_or_default().to_vec(), size: memory.len(), globals: Vec::new() }
+    fn new(mut live: Live) -> Pristine {
+        let (size, globals) = (live.memory.data_size(&live.store), live.globals());
+        let live = Mutex::new(live);
+        let page = move |at: usize, to: &mut [u8]| {
+            let live = live.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(from) = live.memory.data(&live.store).get(at..at + to.len()) {
+                to.copy_from_slice(from);
+            }
+        };
+        Pristine { page: Box::new(page), size, globals }
     }
 
-    /// `length` bytes from offset `at`; `None` where all is zero.
-    pub fn page(&self, at: usize, length: usize) -> Option<&[u8]> {
-        self.memory.get(at..at + length)
+    /// Of a memory alone.
+    #[cfg(test)]
+    pub fn of(memory: &[u8]) -> Pristine {
+        let memory = memory.to_vec();
+        let size = memory.len();
+        let page = move |at: usize, to: &mut [u8]| to.copy_from_slice(&memory[at..at + to.len()]);
+        Pristine { page: Box::new(page), size, globals: Vec::new() }
+    }
+
+    /// The page at this offset; zeros beyond the end.
+    pub fn page(&self, at: usize) -> Box<[u8]> {
+        let mut page = vec![0; PAGE].into_boxed_slice();
+        (self.page)(at, &mut page);
+        page
     }
 }
 
@@ -96,13 +116,15 @@ struct Live {
     realloc: Realloc,
     post_return: TypedFunc<i32, ()>,
     globals: Vec<Global>,
+    /// What the module may still execute.
+    fuel: Global,
 }
 
 /// A reusable instance, owned by one thread.
 pub struct Instance {
     engine: Engine,
     live: Option<Live>,
-    pages: Option<PageMap>,
+    restorer: Option<Restorer>,
     pristine: Arc<Pristine>,
     used: bool,
     /// Instances made, and resets done: for tests and statistics.
@@ -121,18 +143,22 @@ impl Instance {
         let pristine = match engine.inner.pristine.get() {
             Some(pristine) => pristine.clone(),
             None => {
-                let made = Arc::new(photograph(&mut Live::new(&engine)?));
+                let made = Arc::new(Pristine::new(Live::new(&engine)?));
                 engine.inner.pristine.get_or_init(|| made).clone()
             }
         };
-        let pages = if engine.inner.reset { PageMap::open().ok() } else { None };
-        Ok(Instance { engine, live: None, pages, pristine, used: false, made: 0, resets: 0 })
+        let restorer = if engine.inner.reset { Restorer::new().ok() } else { None };
+        Ok(Instance { engine, live: None, restorer, pristine, used: false, made: 0, resets: 0 })
     }
 
     /// Send a request and wait for its reply. After a stop the instance must be reset before the next call; this does it.
     pub fn call(&mut self, request: &[u8], given: u64, ask: Option<Ask>) -> Result<Call> {
         if self.live.is_none() {
-            self.live = Some(Live::new(&self.engine)?);
+            let mut live = Live::new(&self.engine)?;
+            if let Some(restorer) = self.restorer.as_mut() {
+                restorer.begin(live.memory.data_mut(&mut live.store));
+            }
+            self.live = Some(live);
             self.made += 1;
         }
         self.used = true;
@@ -141,11 +167,15 @@ impl Instance {
         };
         live.store.data_mut().restart();
         live.store.data_mut().ask = ask;
-        live.store.set_fuel(given).map_err(Error::engine("setting the fuel"))?;
-        let result = live.call(request);
-        let fuel = given.saturating_sub(live.store.get_fuel().unwrap_or(0));
+        live.set_fuel(given)?;
+        let result = match self.restorer.as_mut() {
+            Some(restorer) => restorer.during(|| live.call(request)),
+            None => live.call(request),
+        };
+        let left = live.fuel_left();
+        let fuel = given.saturating_sub(left.unwrap_or(0));
         live.store.data_mut().ask = None;
-        let reply = result.map_err(|error| Stop::of(&error, live.store.data().memory_denied));
+        let reply = result.map_err(|error| Stop::of(&error, left.is_none(), live.store.data().memory_denied));
         // What is left when the fuel runs out depends on where it did.
         let fuel = if reply == Err(Stop::Fuel) { given } else { fuel };
         if reply.is_err() {
@@ -156,7 +186,7 @@ impl Instance {
 
     /// Whether [`Instance::watch`] can work: it needs to know which pages were written.
     pub fn can_watch(&self) -> bool {
-        self.pages.is_some()
+        self.restorer.is_some()
     }
 
     /// Watch for loops without end until the next reset. `code`: where the submission's code objects lie.
@@ -171,12 +201,12 @@ impl Instance {
         if !std::mem::replace(&mut self.used, false) {
             return Ok(());
         }
-        let (Some(live), Some(pages)) = (self.live.as_mut(), self.pages.as_mut()) else {
+        let (Some(live), Some(restorer)) = (self.live.as_mut(), self.restorer.as_mut()) else {
             self.live = None;
             return Ok(());
         };
         live.store.data_mut().watch = None;
-        let keep = live.restore(pages, &self.pristine).map_err(Error::engine("resetting an instance"))?;
+        let keep = live.restore(restorer, &self.pristine).map_err(Error::engine("resetting an instance"))?;
         self.resets += 1;
         if !keep {
             self.live = None;
@@ -188,16 +218,12 @@ impl Instance {
     #[cfg(test)]
     pub fn is_pristine(&mut self) -> bool {
         let Some(live) = self.live.as_mut() else { return true };
-        let photo = photograph(live);
-        photo.memory == self.pristine.memory
-            && photo.size == self.pristine.size
-            && format!("{:?}", photo.globals) == format!("{:?}", self.pristine.globals)
+        let globals = live.globals();
+        let memory = live.memory.data(&live.store);
+        memory.len() == self.pristine.size
+            && memory.chunks(PAGE).enumerate().all(|(number, page)| *page == *self.pristine.page(number * PAGE))
+            && format!("{globals:?}") == format!("{:?}", self.pristine.globals)
     }
-}
-
-fn photograph(live: &mut Live) -> Pristine {
-    let globals = live.globals.clone().into_iter().map(|global| global.get(&mut live.store)).collect();
-    Pristine { globals, ..Pristine::of(live.memory.data(&live.store)) }
 }
 
 impl Live {
@@ -207,7 +233,6 @@ impl Live {
             let host = Host::new((inner.options.memory_mb as usize) << 20);
             let mut store = Store::new(&inner.engine, host);
             store.limiter(|host| host);
-            store.set_fuel(u64::MAX)?;
             let instance = inner.pre.instantiate(&mut store)?;
             let missing = |name: &str| wasmtime::format_err!("the guest does not export {name}");
             let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| missing("memory"))?;
@@ -223,9 +248,26 @@ impl Live {
                 globals.push(instance.get_global(&mut store, name).ok_or_else(|| missing(name))?);
             }
             store.data_mut().globals = globals.clone();
-            Ok(Live { store, memory, handle, realloc, post_return, globals })
+            let fuel = instance.get_global(&mut store, FUEL).ok_or_else(|| missing(FUEL))?;
+            store.data_mut().fuel = Some(fuel);
+            Ok(Live { store, memory, handle, realloc, post_return, globals, fuel })
         };
         make().map_err(Error::engine("starting an instance"))
+    }
+
+    /// Values of the mutable globals.
+    fn globals(&mut self) -> Vec<Val> {
+        self.globals.clone().into_iter().map(|global| global.get(&mut self.store)).collect()
+    }
+
+    fn set_fuel(&mut self, given: u64) -> Result<()> {
+        let given = i64::try_from(given).unwrap_or(i64::MAX);
+        self.fuel.set(&mut self.store, Val::I64(given)).map_err(Error::engine("setting the fuel"))
+    }
+
+    /// `None`: it was used up.
+    fn fuel_left(&mut self) -> Option<u64> {
+        self.fuel.get(&mut self.store).i64().and_then(|left| u64::try_from(left).ok())
     }
 
     /// The canonical ABI by hand: bytes in through `cabi_realloc`, pointer and length of the reply out, then `cabi_post_handle`. Without
@@ -251,27 +293,15 @@ impl Live {
         Ok(reply)
     }
 
-    /// Copy back what was written. False: better drop this instance.
-    fn restore(&mut self, pages: &mut PageMap, pristine: &Pristine) -> wasmtime::Result<bool> {
-        if self.memory.data_size(&self.store) != pristine.size {
+    /// Put back what was written. False: better drop this instance.
+    fn restore(&mut self, restorer: &mut Restorer, pristine: &Pristine) -> wasmtime::Result<bool> {
+        let memory = self.memory.data_mut(&mut self.store);
+        if memory.len() != pristine.size || !restorer.restore(memory, pristine)? {
             return Ok(false);
         }
-        let base = self.memory.data_ptr(&self.store) as usize;
-        let data = self.memory.data_mut(&mut self.store);
-        let mut dirty = 0;
-        pages.written(base, data.len(), |start, end| {
-            dirty += end - start;
-            let middle = end.min(pristine.memory.len()).max(start);
-            if let (Some(to), Some(from)) = (data.get_mut(start..middle), pristine.memory.get(start..middle)) {
-                to.copy_from_slice(from);
-            }
-            if let Some(rest) = data.get_mut(middle..end) {
-                rest.fill(0);
-            }
-        })?;
         for (global, value) in self.globals.clone().into_iter().zip(&pristine.globals) {
             global.set(&mut self.store, *value)?;
         }
-        Ok(dirty <= DIRTY_LIMIT)
+        Ok(true)
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use super::instance::Pristine;
 use super::pagemap::PageMap;
+use super::restore::PAGE;
 
 /// Turns after which nothing is expected any more.
 const MAX_TURNS: u32 = 6000;
@@ -29,7 +30,6 @@ const MAX_COMPARISONS: u32 = 400;
 const MAX_WRITTEN: usize = 8 << 20;
 /// Turns of the harness's calibrating loops (`watch.py`).
 const CALIBRATING: u32 = 12;
-const PAGE: usize = 4096;
 
 /// What a turn tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,13 +161,11 @@ impl Watch {
             }
         }
         // Pages that were untouched when the photograph was taken.
-        let zeros = [0; PAGE];
         for at in self.written(memory)?.into_iter().flat_map(|range| range.step_by(PAGE)) {
-            if photo.pages.binary_search_by_key(&at, |page| page.0).is_err() {
-                let first = self.pristine.page(at, PAGE).unwrap_or(&zeros);
-                if self.differs(at, first, memory) {
-                    return Some(false);
-                }
+            if photo.pages.binary_search_by_key(&at, |page| page.0).is_err()
+                && self.differs(at, &self.pristine.page(at), memory)
+            {
+                return Some(false);
             }
         }
         Some(true)

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::value::{Value, decode, encode};
 
 /// Instructions to start with, whatever a test allows: compiling again after a stop must not fail.
-const RELOAD_FUEL: u64 = 20_000_000_000;
+const RELOAD_FUEL: u64 = 2_000 * INSTRUCTIONS_PER_MS;
 
 /// Whether a submission can be run.
 pub enum Loaded {

@@ -109,14 +109,18 @@ class Program:
     def observe(self, action, stdin=""):
         """Run `action()` with streams of its own → reply (see `subject`). Catches whatever it raises."""
         out, err, _ = taken = self.streams.take(stdin)
-        reply = {"status": "ok", "trace": "", "error": "", "line": None, "types": (), "value": None}
+        reply = {"status": "ok"}
         try:
             with streams.Redirect(*taken):
-                reply["value"] = action()
+                value = action()
+            if value is not None:
+                reply["value"] = value
         except BaseException as exc:
             self.note(reply, exc)
-        reply["out"] = out.collect()
-        reply["err"] = err.collect()
+        for name, stream in (("out", out), ("err", err)):
+            text = stream.collect()
+            if text:
+                reply[name] = text
         if out.sink.overflowed or err.sink.overflowed:
             reply["status"] = "output"
         return reply
@@ -135,7 +139,6 @@ class Program:
         try:
             reply["types"] = tuple(c.__name__ for c in type(exc).__mro__ if c.__module__ == "builtins")
             reply["error"] = traces.describe(exc)
-            reply["line"] = traces.last_line_number(exc, self.sources)
             reply["trace"] = traces.render(exc, self.sources)
         except BaseException as broken:
-            reply["error"] = reply["error"] or type(broken).__name__
+            reply.setdefault("error", type(broken).__name__)

@@ -1,8 +1,8 @@
 """The subject's side: answers the host's requests about one submission.
 
 A reply is a dictionary: `status` ("ok", "error", "exit", "output", "memory", "syntax"), `out` and `err` (bytes written), `value`
-(bytes of `values.encode`, or None), `trace`, `error` (last line of the trace), `line`, `types` (names of the exception's built-in
-classes), and for calls from a test script `after` (mutable arguments that changed).
+(bytes of `values.encode`), `trace`, `error` (last line of the trace), `types` (names of the exception's built-in classes), and for
+calls from a test script `after` (mutable arguments that changed). What is empty is left out.
 """
 
 import operator
@@ -27,9 +27,8 @@ class Subject:
         except BaseException as exc:
             sources = {filename: traces.lines_of(code), "prelude.py": traces.lines_of(prelude[0] if prelude else "")}
             return {
-                "status": "syntax", "out": b"", "err": b"", "value": None, "types": (type(exc).__name__,),
+                "status": "syntax", "types": (type(exc).__name__,),
                 "trace": traces.render(exc, sources), "error": traces.describe(exc),
-                "line": traces.last_line_number(exc, sources),
             }
         return {"status": "ok"}
 
@@ -115,7 +114,8 @@ class Subject:
         before = [(i, values.encode(a)) for i, a in enumerate(args) if isinstance(a, (list, dict, set))]
         reply = self.program.observe(lambda: self.encode(OPERATIONS[operation](target, args, kwargs)), stdin)
         after = [(i, self.encode(args[i])) for i, old in before if values.encode(args[i]) != old]
-        reply["after"] = after
+        if after:
+            reply["after"] = after
         return reply
 
 

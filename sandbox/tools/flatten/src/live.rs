@@ -1,8 +1,8 @@
-//! What the kept exports can reach, which globals are ever written, and proof that no other state is.
+//! What the kept exports can reach, and which globals are ever written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use wasmparser::{ElementItems, Operator};
 
 use crate::link::Linked;
@@ -19,34 +19,6 @@ impl Live {
     /// Number of live functions.
     pub fn count(&self) -> usize {
         self.functions.iter().filter(|live| **live).count()
-    }
-
-    /// Fail if live code has an instruction whose effect is neither in memory nor in an exported global.
-    pub fn check_state(&self, linked: &Linked) -> Result<()> {
-        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-        for (position, (part, body)) in linked.functions.iter().enumerate() {
-            if !self.functions[position] {
-                continue;
-            }
-            let mut reader = linked.parts[*part].module.bodies[*body].get_operators_reader()?;
-            while !reader.eof() {
-                let name = match reader.read()? {
-                    Operator::TableSet { .. } => "table.set",
-                    Operator::TableGrow { .. } => "table.grow",
-                    Operator::TableFill { .. } => "table.fill",
-                    Operator::TableCopy { .. } => "table.copy",
-                    Operator::TableInit { .. } => "table.init",
-                    Operator::ElemDrop { .. } => "elem.drop",
-                    Operator::DataDrop { .. } => "data.drop",
-                    _ => continue,
-                };
-                *found.entry(name).or_default() += 1;
-            }
-        }
-        if !found.is_empty() {
-            bail!("live code changes state that a host cannot restore: {found:?}");
-        }
-        Ok(())
     }
 }
 

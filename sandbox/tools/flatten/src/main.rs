@@ -1,6 +1,7 @@
-//! Merges a component of many linked core modules into one core module.
+//! Merges a component of many linked core modules into one core module, and makes a module count what it executes.
 //!
-//! `flatten COMPONENT.wasm OUT.wasm EXPORT` keeps the exported function EXPORT of a component that `componentize-py` made (after its
+//! `flatten meter MODULE.wasm OUT.wasm` is the second ([`meter`]); between the two the module may be optimised.
+//! `flatten merge COMPONENT.wasm OUT.wasm EXPORT` keeps the exported function EXPORT of a component that `componentize-py` made (after its
 //! pre-initialisation) and everything it needs. Why: such a component links 14 core modules when it is instantiated, through tables and
 //! global offset tables, which costs 0.6 ms an instance; the one flat module costs microseconds, its calls are direct, and all
 //! its mutable state is one memory and a few exported globals (`mut-global-N`), so that a host can restore it.
@@ -11,23 +12,30 @@
 //! types share the export's module (functions of the world's own interfaces) through `cabi_realloc`. An import that several modules lower with different
 //! allocators must not return a list that is not empty. It knows no threads, no second memory, no start functions, no GC types.
 
+mod check;
 mod component;
 mod core;
 mod emit;
 mod link;
 mod live;
+mod meter;
 
 use anyhow::{Context, Result, bail};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [input, output, export] = arguments.as_slice() else {
-        bail!("usage: flatten COMPONENT.wasm OUT.wasm EXPORT");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let read = |path: &str| std::fs::read(path).with_context(|| format!("cannot read {path}"));
+    let (output, bytes) = match *arguments.as_slice() {
+        ["merge", input, output, export] => {
+            let (flat, summary) = flatten(&read(input)?, export)?;
+            eprintln!("{summary}");
+            (output, flat)
+        }
+        ["meter", input, output] => (output, meter::meter(&read(input)?)?),
+        _ => bail!("usage: flatten merge COMPONENT.wasm OUT.wasm EXPORT, or flatten meter MODULE.wasm OUT.wasm"),
     };
-    let bytes = std::fs::read(input).with_context(|| format!("cannot read {input}"))?;
-    let (flat, summary) = flatten(&bytes, export)?;
-    eprintln!("{summary}");
-    std::fs::write(output, flat).with_context(|| format!("cannot write {output}"))
+    std::fs::write(output, bytes).with_context(|| format!("cannot write {output}"))
 }
 
 /// The whole way: component bytes → bytes of one validated core module, and a line that says what is in it.
@@ -35,9 +43,9 @@ fn flatten(bytes: &[u8], export: &str) -> Result<(Vec<u8>, String)> {
     let component = component::parse(bytes)?;
     let linked = link::link(&component, export)?;
     let live = live::reach(&linked)?;
-    live.check_state(&linked)?;
     let flat = emit::emit(&linked, &live, export)?;
     wasmparser::Validator::new().validate_all(&flat).context("the flattened module does not validate")?;
+    check::state(&core::parse(&flat)?)?;
     let summary = format!(
         "{} host imports, {} of {} functions live, {} mutable globals, {} bytes",
         linked.host.len(),
