@@ -8,9 +8,9 @@
 pub mod error;
 pub mod files;
 pub mod memory;
-pub(crate) mod exact;
 pub(crate) mod lanes;
 pub(crate) mod numbers;
+pub(crate) mod exact;
 pub(crate) mod parallel;
 pub(crate) mod random;
 
