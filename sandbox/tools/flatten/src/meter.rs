@@ -1,7 +1,7 @@
 //! Fuel: a module that counts what it executes, and stops itself.
 //!
 //! The host could have wasmtime count, which keeps a number at every branch of every function. Here a global is charged instead, at few
-//! places: on entering a function, at each turn of a loop, and wherever more than [`DEBT`] operators may have run since. The first two are
+//! places: on entering a function, at each turn of a loop, and wherever more than `cost::DEBT` operators may have run since. The first two are
 //! where an execution can go on for ever, so there the module also traps when the global is negative. What is charged is
 //! what the costliest way since the last charge may have cost, so that fuel is never less than the operators that ran.
 //! Small functions without loops are paid for by those that call them.
