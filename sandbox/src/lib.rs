@@ -41,9 +41,10 @@
 //! The corpus of `tests/attacks/` holds programs that try to cross the boundary, each with the verdict that it must get.
 //!
 //! # Limits
-//! Each test has its time in fuel, which the guest itself charges (`tools/flatten`), so that a verdict does not depend on load; memory, output and recursion are bounded per run, each with an
-//! [`Outcome`] of its own. A test that runs out of a first, small ration is run again, watched: a loop whose state repeats never ends and is
-//! not waited for (`engine::watch`, `grading::patience`).
+//! Each test has its time in fuel, which the guest itself charges (`tools/flatten`), so that a verdict does not depend on load;
+//! memory, output and recursion are bounded per run, each with an [`Outcome`] of its own. A test that runs out of a first, small
+//! ration is run again, watched: a loop whose state repeats never ends and is not waited for (`engine::watch`,
+//! `grading::patience`).
 //!
 //! # Determinism
 //! Time is counted in fuel, clocks and entropy are virtual, so equal inputs give equal bytes on any machine and load.

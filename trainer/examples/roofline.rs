@@ -166,7 +166,8 @@ fn train(model: &Model, keys: &Settings, peak: f64) -> anyhow::Result<()> {
 
 fn decode(model: &Model, keys: &Settings) -> anyhow::Result<()> {
     let (c, slots, prompt, new) = (model.config(), keys.count("slots"), keys.count("prompt"), keys.count("new"));
-    let mut decoder = Decoder::new(model);
+    // A token of each text a step.
+    let mut decoder = Decoder::new(model).with_guessing(false);
     let texts: Vec<Vec<u32>> =
         (0..slots).map(|s| (0..prompt).map(|i| ((i * 31 + s * 7) % c.vocab_size as usize) as u32).collect()).collect();
     let ids: Vec<SlotId> = texts.iter().map(|_| decoder.open()).collect();

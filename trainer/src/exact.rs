@@ -15,13 +15,6 @@ const AGAIN: usize = 8;
 /// How far below the largest logit, after division by the temperature, they may lie.
 const REACH: f32 = 4.0;
 
-/// What a row of logits is the product of, both float32: the hidden state `[D]` and the head's weight `[V, D]`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operands<'a> {
-    pub hidden: &'a [f32],
-    pub weight: &'a [f32],
-}
-
 /// What rows of logits are the product of, where it is float32 on the CPU: other kinds are rounded so that there is nothing to
 /// be exact about.
 pub(crate) struct Factors {
@@ -40,25 +33,25 @@ impl Factors {
         Ok(Some(Factors { hidden: Numbers::of(hidden)?, weight: Numbers::of(weight)?, width }))
     }
 
-    /// The same to be shared between threads.
-    pub fn shared(&self) -> Shared<'_> {
-        Shared { hidden: &self.hidden, weight: &self.weight, width: self.width }
+    /// As slices, which threads can share.
+    pub fn operands(&self) -> Operands<'_> {
+        Operands { hidden: &self.hidden, weight: &self.weight, width: self.width }
     }
 }
 
-/// [`Factors`] as slices.
+/// [`Factors`] as slices, of all rows of logits or of one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shared<'a> {
+pub(crate) struct Operands<'a> {
     pub hidden: &'a [f32],
     pub weight: &'a [f32],
     /// D.
     pub width: usize,
 }
 
-impl<'a> Shared<'a> {
-    /// What row `row` is the product of.
+impl<'a> Operands<'a> {
+    /// Those of row `row` alone.
     pub fn row(&self, row: usize) -> Operands<'a> {
-        Operands { hidden: &self.hidden[row * self.width..][..self.width], weight: self.weight }
+        Operands { hidden: &self.hidden[row * self.width..][..self.width], ..*self }
     }
 }
 
@@ -73,14 +66,14 @@ pub(crate) struct Correction {
 }
 
 impl Correction {
-    /// Of `logits` with the maximum `max`, for token `id`; nothing is corrected without operands.
+    /// Of a row of `logits` with the maximum `max`, for token `id`; nothing is corrected without the row's operands.
     pub fn of(logits: &[f32], max: f32, temperature: f64, id: usize, operands: Option<Operands<'_>>) -> Correction {
         let scale = 1.0 / temperature;
         let rounded = |id: usize| (logits[id] - max) * scale as f32;
-        let Some(Operands { hidden, weight }) = operands else {
+        let Some(Operands { hidden, weight, width }) = operands else {
             return Correction { target: f64::from(rounded(id)), scores: Vec::new() };
         };
-        let exact = |id: usize| (dot(hidden, &weight[id * hidden.len()..][..hidden.len()]) - f64::from(max)) * scale;
+        let exact = |id: usize| (dot(hidden, &weight[id * width..][..width]) - f64::from(max)) * scale;
         let mut tokens = largest(logits, max - REACH * temperature as f32);
         if !tokens.contains(&id) {
             tokens.push(id);
@@ -169,7 +162,7 @@ mod tests {
         let (hidden, weight) = ([1.0, 2.0], [0.5, 0.25, 3.0, -1.0, 0.0, 0.0]);
         // Exact: 1, 1, 0; rounded too high, right, too low.
         let (logits, temperature) = ([1.5, 1.0, -0.25], 0.5);
-        let operands = Some(Operands { hidden: &hidden, weight: &weight });
+        let operands = Some(Operands { hidden: &hidden, weight: &weight, width: 2 });
         let correction = Correction::of(&logits, 1.5, temperature, 1, operands);
         let rounded: Vec<f64> = logits.iter().map(|&x| (f64::from(x) - 1.5) / temperature).collect();
         let exact = [-1.0, -1.0, -3.0];

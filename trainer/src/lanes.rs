@@ -4,6 +4,8 @@
 
 /// Lanes of the accumulators: one AVX-512 register, two of AVX2.
 pub(crate) const LANES: usize = 16;
+/// Numbers of a long row whose sum is made in f32; such sums are added in f64.
+pub(crate) const CHUNK: usize = 1024;
 
 /// Declares a function whose body is compiled for several instruction sets; the best that the CPU has is chosen at each
 /// call.
@@ -107,6 +109,38 @@ widest! {
             *sum += *x;
         }
         sums.iter().sum()
+    }
+}
+
+widest! {
+    /// [`exp_in_place`] of `x = (number − shift)·scale`; returns Σ eˣ and Σ x·eˣ.
+    pub(crate) fn exp_weighted_in_place(row: &mut [f32], shift: f32, scale: f32) -> [f32; 2] {
+        let (mut sums, mut weighted) = ([0.0f32; LANES], [0.0f32; LANES]);
+        let mut chunks = row.chunks_exact_mut(LANES);
+        for chunk in &mut chunks {
+            for i in 0..LANES {
+                let x = (chunk[i] - shift) * scale;
+                chunk[i] = exp(x);
+                sums[i] += chunk[i];
+                weighted[i] += x.max(-88.0) * chunk[i];
+            }
+        }
+        for ((number, sum), weighted) in chunks.into_remainder().iter_mut().zip(&mut sums).zip(&mut weighted) {
+            let x = (*number - shift) * scale;
+            *number = exp(x);
+            *sum += *number;
+            *weighted += x.max(-88.0) * *number;
+        }
+        [sums.iter().sum(), weighted.iter().sum()]
+    }
+}
+
+widest! {
+    /// Multiplies each number by a factor.
+    pub(crate) fn scale_in_place(row: &mut [f32], factor: f32) {
+        for x in row {
+            *x *= factor;
+        }
     }
 }
 

@@ -70,19 +70,22 @@ pub(crate) fn plain(tensor: &Tensor, kind: Kind) -> bool {
 /// A new float32 CPU tensor of `shape` whose numbers, zero at first, `write` has set.
 pub(crate) fn filled(shape: &[i64], write: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<Tensor> {
     let mut tensor = Tensor::f_zeros(shape, (Kind::Float, Device::Cpu)).op("buffer")?;
-    changed(&mut tensor, write)??;
+    // SAFETY: the tensor was just made, and nothing else refers to it.
+    unsafe { changed(&mut tensor, write) }??;
     Ok(tensor)
 }
 
-/// Gives `change` the numbers of a contiguous float32 CPU tensor to overwrite. No other tensor may share its memory: the
-/// caller has just made it.
-pub(crate) fn changed<T>(tensor: &mut Tensor, change: impl FnOnce(&mut [f32]) -> T) -> Result<T> {
+/// Gives `change` the numbers of a contiguous float32 CPU tensor to overwrite.
+///
+/// # Safety
+/// Nobody reads or writes the tensor's memory meanwhile, through this tensor or another that shares it.
+pub(crate) unsafe fn changed<T>(tensor: &mut Tensor, change: impl FnOnce(&mut [f32]) -> T) -> Result<T> {
     if !plain(tensor, Kind::Float) {
         return Err(Error::Failed("numbers to change do not lie plainly in memory: a bug".into()));
     }
     match tensor.numel() {
         0 => Ok(change(&mut [])),
-        // SAFETY: the tensor is contiguous, float32, on the CPU, has `n` numbers, and nothing else refers to them.
+        // SAFETY: the tensor is contiguous, float32, on the CPU, and has `n` numbers; nobody else uses them, as the caller has it.
         n => Ok(change(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), n) })),
     }
 }

@@ -139,9 +139,10 @@ impl<'a> Head<'a> {
     ) -> Result<Tensor> {
         let ids: Vec<i64> = targets.iter().map(|&i| self.batch.ids[i]).collect();
         let factors = Factors::of(hidden, &self.model.head())?;
-        let factors = factors.as_ref().map(Factors::shared);
-        let rows = Rows { temperature: self.options.temperature, ids: &ids, factors, slopes };
-        let answers = changed(&mut logits, |logits| rows.read(logits))?;
+        let operands = factors.as_ref().map(Factors::operands);
+        let rows = Rows { temperature: self.options.temperature, ids: &ids, operands, slopes };
+        // SAFETY: the logits were just made, for this function alone.
+        let answers = unsafe { changed(&mut logits, |logits| rows.read(logits)) }?;
         let column = |part: fn(&Answer) -> f32| Tensor::f_from_slice(&answers.iter().map(part).collect::<Vec<_>>());
         columns.log_probs.push(column(|answer| answer.log_prob).op("log-probs")?);
         if self.options.entropies {

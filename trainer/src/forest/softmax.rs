@@ -3,12 +3,9 @@
 
 use std::sync::Mutex;
 
-use crate::exact::{Correction, Shared};
-use crate::lanes::{LANES, exp, maximum, widest};
+use crate::exact::{Correction, Operands};
+use crate::lanes::{CHUNK, exp_weighted_in_place, maximum, scale_in_place};
 use crate::parallel;
-
-/// Numbers that are summed in f32; the sums are added in f64.
-const CHUNK: usize = 1024;
 
 /// What each row of a chunk is asked for.
 pub(super) struct Rows<'a> {
@@ -17,7 +14,7 @@ pub(super) struct Rows<'a> {
     /// The target of each row.
     pub ids: &'a [i64],
     /// What the logits are the product of, where log-probs are to be exact.
-    pub factors: Option<Shared<'a>>,
+    pub operands: Option<Operands<'a>>,
     /// The derivative of the loss by each log-prob, where the gradient is wanted.
     pub slopes: Option<&'a [f32]>,
 }
@@ -51,52 +48,20 @@ impl Rows<'_> {
         let id = self.ids[row] as usize;
         let scale = 1.0 / self.temperature;
         let max = maximum(logits);
-        let operands = self.factors.map(|factors| factors.row(row));
+        let operands = self.operands.map(|operands| operands.row(row));
         let correction = Correction::of(logits, max, self.temperature, id, operands);
         let (mut sum, mut weighted) = (correction.of_sum(), correction.of_weighted());
         for chunk in logits.chunks_mut(CHUNK) {
-            let [s, w] = exp_weighted(chunk, max, scale as f32);
+            let [s, w] = exp_weighted_in_place(chunk, max, scale as f32);
             sum += f64::from(s);
             weighted += f64::from(w);
         }
         if let Some(slopes) = self.slopes {
             let slope = f64::from(slopes[row]) * scale;
-            scaled(logits, (-slope / sum) as f32);
+            scale_in_place(logits, (-slope / sum) as f32);
             logits[id] += slope as f32;
         }
         Answer { log_prob: (correction.target - sum.ln()) as f32, entropy: (sum.ln() - weighted / sum) as f32 }
-    }
-}
-
-widest! {
-    /// Replaces each number by e to `x = (number − shift)·scale`, and returns Σ eˣ and Σ x·eˣ.
-    fn exp_weighted(row: &mut [f32], shift: f32, scale: f32) -> [f32; 2] {
-        let (mut sums, mut weighted) = ([0.0f32; LANES], [0.0f32; LANES]);
-        let mut chunks = row.chunks_exact_mut(LANES);
-        for chunk in &mut chunks {
-            for i in 0..LANES {
-                let x = (chunk[i] - shift) * scale;
-                chunk[i] = exp(x);
-                sums[i] += chunk[i];
-                weighted[i] += x.max(-88.0) * chunk[i];
-            }
-        }
-        for ((number, sum), weighted) in chunks.into_remainder().iter_mut().zip(&mut sums).zip(&mut weighted) {
-            let x = (*number - shift) * scale;
-            *number = exp(x);
-            *sum += *number;
-            *weighted += x.max(-88.0) * *number;
-        }
-        [sums.iter().sum(), weighted.iter().sum()]
-    }
-}
-
-widest! {
-    /// Multiplies each number by a factor.
-    fn scaled(row: &mut [f32], factor: f32) {
-        for x in row {
-            *x *= factor;
-        }
     }
 }
 
@@ -123,7 +88,7 @@ mod tests {
             }).collect();
             let ids: Vec<i64> = (0..rows).map(|r| ((seed as usize + r * 31) % vocabulary) as i64).collect();
             let slopes: Vec<f32> = (0..rows).map(|r| r as f32 - 0.5).collect();
-            let ask = Rows { temperature, ids: &ids, factors: Some(Shared { hidden: &hidden, weight: &weight, width: d }), slopes: Some(&slopes) };
+            let ask = Rows { temperature, ids: &ids, operands: Some(Operands { hidden: &hidden, weight: &weight, width: d }), slopes: Some(&slopes) };
             let answers = ask.read(&mut logits);
             for (row, answer) in answers.iter().enumerate() {
                 let z: Vec<f64> = (0..vocabulary).map(|id| exact(row, id) / temperature).collect();
@@ -145,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_diverged_model_is_seen() {
-        let ask = Rows { temperature: 1.0, ids: &[0], factors: None, slopes: Some(&[1.0]) };
+        let ask = Rows { temperature: 1.0, ids: &[0], operands: None, slopes: Some(&[1.0]) };
         for bad in [f32::NAN, f32::INFINITY] {
             let mut logits = [0.0, bad, 1.0];
             assert!(ask.read(&mut logits)[0].log_prob.is_nan() && logits[1].is_nan());

@@ -11,10 +11,7 @@
 use crate::config::Sampling;
 use crate::error::{Error, Result};
 use crate::exact::{Correction, Operands};
-use crate::lanes::{exp, exp_sum, maximum};
-
-/// Tokens whose probabilities are summed in one go, in f32; the sums are added in f64.
-const CHUNK: usize = 1024;
+use crate::lanes::{CHUNK, exp, exp_sum, maximum};
 
 /// A drawn token.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -234,7 +234,7 @@ impl Decoder<'_> {
             (0..n as u64).map(move |i| (turn.key, drawn + i))
         });
         let factors = Factors::of(hidden, &self.model.head())?;
-        let factors = factors.as_ref().map(Factors::shared);
+        let operands = factors.as_ref().map(Factors::operands);
         let rows: Vec<_> = own.zip(logits.chunks_exact(vocabulary)).enumerate().collect();
         let threads =
             if logits.len() < PARALLEL_FROM { 1 } else { usize::try_from(tch::get_num_threads()).unwrap_or(1) };
@@ -245,7 +245,7 @@ impl Decoder<'_> {
                 let rows = rows.iter().skip(part * share).take(share);
                 rows.map(|(row, ((key, token), logits))| {
                     let u = if sampling.is_greedy() { 0.0 } else { key.uniform(*token) };
-                    sampler.draw_exactly(logits, u, factors.map(|factors| factors.row(*row)))
+                    sampler.draw_exactly(logits, u, operands.map(|operands| operands.row(*row)))
                 })
                 .collect()
             });

@@ -246,7 +246,7 @@ fn fuel_covers_what_is_executed() {
                 assert_eq!(number, same);
                 assert!(charged >= counted, "{charged} charged for {counted}");
                 assert!(charged < 60 * counted, "{charged} charged for {counted}");
-                // One less, and it stops.
+                // What was charged is enough.
                 assert!(run(&plain, &metered, false, charged).is_some());
                 ended += 1;
                 wasmtimes += counted;
