@@ -3,14 +3,15 @@
     PYTHON=/path/to/python ./run.sh        (or: python parity.py --binary target/release/examples/logits)
 
 Each case is a checkpoint that transformers saves, with one more option of its configuration than the last. Compared are
-float32 logits of a row of tokens (limit 1e-4), bfloat16 logits (both sides run in bfloat16; limit 2 % of the largest
+float32 logits of a row of tokens (limit 1e-4, or a hundred-thousandth of the largest logit), bfloat16 logits (both sides run in bfloat16; limit 2 % of the largest
 logit, as the order of roundings inside the kernels differs), and folders that our side saved, plain and with adapters
-folded in, loaded by transformers (1e-4). Then adapters, of every kind in turn (LoRA, rank-stabilised, DoRA, both, on all
-projections or some): a folder that PEFT wrote, read by us; one that we wrote, read by PEFT, plain and merged there (1e-4).
+folded in, loaded by transformers (the same limit). Then adapters, of every kind in turn (LoRA, rank-stabilised, DoRA, both, on all
+projections or some): a folder that PEFT wrote, read by us; one that we wrote, read by PEFT, plain and merged there (the same).
 Exit status 1 when a limit is passed.
 """
 
 import argparse
+import itertools
 import json
 import random
 import subprocess
@@ -21,7 +22,7 @@ from pathlib import Path
 import peft
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Qwen2Config, Qwen3Config
 
 TINY = dict(
     vocab_size=211,
@@ -148,58 +149,79 @@ def apart(a, b):
     return (a - b).abs().max().item()
 
 
+def figures(binary, folder, tokens, root, number):
+    """What is compared, of one checkpoint: pairs of a difference and its limit; and the largest logit."""
+    saved, folded, their_adapter, our_adapter = (root / part for part in ("ours", "folded", "their-adapter", "our-adapter"))
+    want = theirs(folder, tokens)
+    plain = ours(binary, folder, tokens, "--save", str(saved))
+    adapted = ours(binary, folder, tokens, "--lora", "--save", str(folded))
+    wide = want.abs().max().item()
+    limit = max(1e-4, 1e-5 * wide)
+    found = [
+        (apart(plain, want), limit),
+        (apart(theirs(saved, tokens), plain), limit),
+        (apart(theirs(folded, tokens), adapted), limit),
+        (apart(ours(binary, folder, tokens, "--dtype", "bfloat16"), theirs(folder, tokens, torch.bfloat16)), 0.02 * wide),
+    ]
+    if apart(adapted, plain) < 1e-2:
+        sys.exit(f"{folder}: the adapters change nothing")
+    options, ours_too = ADAPTERS[number % len(ADAPTERS)]
+    want = peft_logits(with_adapter(folder, their_adapter, options, number), tokens)
+    if apart(want, plain) < 1e-2:
+        sys.exit(f"{folder}: PEFT's adapter changes nothing")
+    found.append((apart(ours(binary, folder, tokens, "--adapter", str(their_adapter)), want), limit))
+    adapted = ours(binary, folder, tokens, "--lora", *ours_too, "--save-adapter", str(our_adapter))
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = peft.PeftModel.from_pretrained(model, our_adapter).eval()
+    found.append((apart(peft_logits(model, tokens), adapted), limit))
+    found.append((apart(peft_logits(model.merge_and_unload(), tokens), adapted), limit))
+    return found, wide
+
+
+def checkpoints(length, root):
+    """The random ones: name, folder, tokens."""
+    for number, (name, config_class, fields, options) in enumerate(CASES):
+        draw = random.Random(number)
+        tokens = [draw.randrange(TINY["vocab_size"]) for _ in range(length)]
+        folder = root / str(number) / "theirs"
+        model = build(config_class, fields, number)
+        if "stored" in options:
+            model = model.to(options["stored"])
+        shards = {k: v for k, v in options.items() if k == "max_shard_size"}
+        model.save_pretrained(folder, **shards)
+        if shards and not (folder / "model.safetensors.index.json").exists():
+            sys.exit(f"{name}: transformers wrote no shards")
+        if options.get("old_layout"):
+            old_layout(folder)
+        yield name, folder, tokens
+
+
+def pretrained(folders, length):
+    """Given ones, which read this file."""
+    for folder in folders:
+        text = Path(__file__).read_text()
+        yield folder.name, folder, AutoTokenizer.from_pretrained(folder)(text)["input_ids"][:length]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", type=Path, required=True)
     parser.add_argument("--length", type=int, default=150)
+    parser.add_argument("--pretrained", type=Path, nargs="*", default=[], help="folders of checkpoints to compare as well")
     arguments = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
     print(f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}, {arguments.length} tokens")
     print(f"{'checkpoint':28} {'float32':>9} {'saved':>9} {'adapters':>9} {'bfloat16':>9} {'peft to':>9} {'peft from':>9} {'merged':>9} {'largest logit':>14}")
     failed = False
-    for number, (name, config_class, fields, options) in enumerate(CASES):
-        draw = random.Random(number)
-        tokens = [draw.randrange(TINY["vocab_size"]) for _ in range(arguments.length)]
-        with tempfile.TemporaryDirectory() as root:
-            parts = ("theirs", "ours", "folded", "their-adapter", "our-adapter")
-            folder, saved, folded, their_adapter, our_adapter = (Path(root) / part for part in parts)
-            model = build(config_class, fields, number)
-            if "stored" in options:
-                model = model.to(options["stored"])
-            shards = {k: v for k, v in options.items() if k == "max_shard_size"}
-            model.save_pretrained(folder, **shards)
-            if shards and not (folder / "model.safetensors.index.json").exists():
-                sys.exit(f"{name}: transformers wrote no shards")
-            if options.get("old_layout"):
-                old_layout(folder)
-            want = theirs(folder, tokens)
-            plain = ours(arguments.binary, folder, tokens, "--save", str(saved))
-            adapted = ours(arguments.binary, folder, tokens, "--lora", "--save", str(folded))
-            wide = want.abs().max().item()
-            figures = [
-                (apart(plain, want), 1e-4),
-                (apart(theirs(saved, tokens), plain), 1e-4),
-                (apart(theirs(folded, tokens), adapted), 1e-4),
-                (apart(ours(arguments.binary, folder, tokens, "--dtype", "bfloat16"),
-                       theirs(folder, tokens, torch.bfloat16)), 0.02 * wide),
-            ]
-            if apart(adapted, plain) < 1e-2:
-                sys.exit(f"{name}: the adapters change nothing")
-            options, ours_too = ADAPTERS[number % len(ADAPTERS)]
-            model = with_adapter(folder, their_adapter, options, number)
-            want = peft_logits(model, tokens)
-            if apart(want, plain) < 1e-2:
-                sys.exit(f"{name}: PEFT's adapter changes nothing")
-            figures.append((apart(ours(arguments.binary, folder, tokens, "--adapter", str(their_adapter)), want), 1e-4))
-            adapted = ours(arguments.binary, folder, tokens, "--lora", *ours_too, "--save-adapter", str(our_adapter))
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-            model = peft.PeftModel.from_pretrained(model, our_adapter).eval()
-            figures.append((apart(peft_logits(model, tokens), adapted), 1e-4))
-            figures.append((apart(peft_logits(model.merge_and_unload(), tokens), adapted), 1e-4))
-        bad = any(figure > limit for figure, limit in figures)
-        failed |= bad
-        columns = " ".join(f"{figure:9.1e}" for figure, _ in figures)
-        print(f"{name:28} {columns} {wide:14.2f} {'  <- too far' if bad else ''}", flush=True)
+    with tempfile.TemporaryDirectory() as root:
+        root = Path(root)
+        cases = itertools.chain(pretrained(arguments.pretrained, arguments.length), checkpoints(arguments.length, root))
+        for number, (name, folder, tokens) in enumerate(cases):
+            found, wide = figures(arguments.binary, folder, tokens, root / str(number), number)
+            bad = any(figure > limit for figure, limit in found)
+            failed |= bad
+            columns = " ".join(f"{figure:9.1e}" for figure, _ in found)
+            print(f"{name:28} {columns} {wide:14.2f} {'  <- too far' if bad else ''}", flush=True)
     sys.exit(1 if failed else 0)
 
 

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Compares our logits with those of transformers and PEFT; see README.md.
 #
-#   ./run.sh [VENV]            makes VENV (default: .venv-peers in the repository) when it is not there
+#   ./run.sh [VENV [OPTION…]]  makes VENV (default: .venv-peers in the repository) when it is not there
 #   PYTHON=python3 ./run.sh    uses a Python that has torch, transformers and peft already
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 if [ -z "${PYTHON:-}" ]; then
     venv=${1:-$root/.venv-peers}
+    [ $# -eq 0 ] || shift
     if [ ! -x "$venv/bin/python" ]; then
         python3 -m venv "$venv"
     fi
@@ -17,4 +18,4 @@ if [ -z "${PYTHON:-}" ]; then
 fi
 cd "$root"
 cargo build --release --quiet -p novice --example logits
-exec "$PYTHON" "$here/parity.py" --binary "${CARGO_TARGET_DIR:-target}/release/examples/logits"
+exec "$PYTHON" "$here/parity.py" --binary "${CARGO_TARGET_DIR:-target}/release/examples/logits" "$@"

@@ -47,12 +47,9 @@ enum Command {
 }
 
 impl Cli {
-    /// Whether the command has libtorch compute.
-    pub const fn computes(&self) -> bool {
-        !matches!(
-            self.command,
-            Command::Grade(_) | Command::Report(_) | Command::Rewards(_) | Command::Doctor(_) | Command::Traces(_)
-        )
+    /// Whether the command calls libtorch.
+    pub const fn uses_libtorch(&self) -> bool {
+        !matches!(self.command, Command::Grade(_) | Command::Report(_) | Command::Rewards(_) | Command::Traces(_))
     }
 
     /// Runs the command.

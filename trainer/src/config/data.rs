@@ -61,6 +61,8 @@ pub struct FilterSettings {
     pub mismatch: Mismatch,
     /// Drop trajectories whose last grade is below this, in 0..100.
     pub min_final_grade: f64,
+    /// Drop trajectories of problems that fewer students have one of (after all other filters); 0 keeps all.
+    pub min_students: usize,
     /// Submissions longer than this many bytes end their trajectory; 0 keeps all.
     pub max_code_bytes: usize,
 }
@@ -74,6 +76,7 @@ impl Default for FilterSettings {
             stop_when_solved: true,
             mismatch: Mismatch::Keep,
             min_final_grade: 0.0,
+            min_students: 0,
             max_code_bytes: 8192,
         }
     }

@@ -11,8 +11,11 @@
 //! 5. `max_submissions`: what follows that many.
 //! 6. `min_final_grade`: trajectories whose last grade, after all of the above, is lower.
 //! 7. `min_submissions`: trajectories that are shorter by then.
+//! 8. `min_students`: problems that fewer students have a trajectory of by then.
 //!
 //! A filter that is switched off has no row.
+
+use std::collections::{HashMap, HashSet};
 
 use super::audit::Audit;
 use super::step::{Step, Trajectory};
@@ -46,7 +49,7 @@ pub fn before_grading(mut logs: Vec<Log>, settings: &FilterSettings, audit: &mut
     logs
 }
 
-/// Filters 3 to 7. Counts the agreement of grades first, over all that were graded.
+/// Filters 3 to 8. Counts the agreement of grades first, over all that were graded.
 pub fn after_grading(
     mut trajectories: Vec<Trajectory>,
     settings: &FilterSettings,
@@ -98,6 +101,16 @@ pub fn after_grading(
             (t.steps.len() >= settings.min_submissions).then_some(t)
         });
     }
+    if settings.min_students > 0 {
+        let mut students: HashMap<String, HashSet<String>> = HashMap::new();
+        for t in &trajectories {
+            students.entry(t.problem.clone()).or_default().insert(t.student.clone());
+        }
+        let drops = format!("trajectories of problems with fewer than {} students", settings.min_students);
+        trajectories = audit.filter("min_students", &drops, trajectories, |t| {
+            (students[&t.problem].len() >= settings.min_students).then_some(t)
+        });
+    }
     trajectories
 }
 
@@ -134,6 +147,7 @@ mod tests {
             stop_when_solved: false,
             mismatch: Mismatch::Keep,
             min_final_grade: 0.0,
+            min_students: 0,
             max_code_bytes: 0,
         }
     }
@@ -211,6 +225,17 @@ mod tests {
         let settings = FilterSettings { max_submissions: 2, min_final_grade: 50.0, ..off() };
         assert!(after(&[("a", 0.0), ("b", 20.0), ("c", 100.0)], &[], settings.clone()).0.is_empty());
         assert_eq!(after(&[("a", 0.0), ("b", 50.0), ("c", 0.0)], &[], settings).0, [[0.0, 50.0]]);
+    }
+
+    #[test]
+    fn problems_of_few_students_go() {
+        let steps = [("a", 0.0), ("b", 50.0)];
+        // One student twice is one student; a trajectory that is too short is none.
+        let of = |student, problem, n: usize| trajectory(student, problem, &steps[..n]);
+        let all = vec![of("s", "p", 2), of("t", "p", 2), of("s", "q", 2), of("s", "q", 2), of("s", "r", 2), of("t", "r", 1)];
+        let settings = FilterSettings { min_students: 2, min_submissions: 2, ..off() };
+        let left = after_grading(all, &settings, &mut Audit::default());
+        assert_eq!(left.iter().map(|t| (&*t.student, &*t.problem)).collect::<Vec<_>>(), [("s", "p"), ("t", "p")]);
     }
 
     #[test]
