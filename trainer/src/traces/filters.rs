@@ -232,7 +232,8 @@ mod tests {
         let steps = [("a", 0.0), ("b", 50.0)];
         // One student twice is one student; a trajectory that is too short is none.
         let of = |student, problem, n: usize| trajectory(student, problem, &steps[..n]);
-        let all = vec![of("s", "p", 2), of("t", "p", 2), of("s", "q", 2), of("s", "q", 2), of("s", "r", 2), of("t", "r", 1)];
+        let all =
+            vec![of("s", "p", 2), of("t", "p", 2), of("s", "q", 2), of("s", "q", 2), of("s", "r", 2), of("t", "r", 1)];
         let settings = FilterSettings { min_students: 2, min_submissions: 2, ..off() };
         let left = after_grading(all, &settings, &mut Audit::default());
         assert_eq!(left.iter().map(|t| (&*t.student, &*t.problem)).collect::<Vec<_>>(), [("s", "p"), ("t", "p")]);
