@@ -72,9 +72,11 @@ fn adapters_start_at_nothing_and_merge_into_what_they_were() {
         let dir = tempfile::tempdir().unwrap();
         model.save(dir.path()).unwrap();
         let saved = logits(&Model::load(dir.path(), Kind::Float, CPU).unwrap(), &[1, 5, 9, 90]);
-        assert!(apart(&adapted, &saved) < 1e-5);
+        // Folding rounds the weights, and a logit's rounding grows with it.
+        let rounding = 4e-6 * (1.0 + adapted.abs().max().double_value(&[]));
+        assert!(apart(&adapted, &saved) < rounding);
         model.merge_lora().unwrap();
-        assert!(apart(&adapted, &logits(&model, &[1, 5, 9, 90])) < 1e-5);
+        assert!(apart(&adapted, &logits(&model, &[1, 5, 9, 90])) < rounding);
         assert!(model.trainable().iter().all(|p| !p.name.contains("lora")));
     }
 }
