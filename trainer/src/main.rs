@@ -1,6 +1,7 @@
 //! The `novice` binary: parses the command line, runs a command, turns errors into exit codes.
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+// Not in the harness of tests, whose command line is another.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(test)))]
 mod early;
 
 use clap::Parser;
