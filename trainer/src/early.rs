@@ -7,7 +7,7 @@
 //!
 //! So early, glibc has not published the environment yet, which is done here, and Rust's runtime has not run: a reader of the
 //! output that goes away ends the process, as it does other filters. The rest works (`tests/e2e` runs each of these
-//! commands). On other systems `main` does everything, only later.
+//! commands). On other systems `main` runs every command, and libgomp waits as it does by itself.
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;

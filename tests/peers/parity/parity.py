@@ -2,11 +2,12 @@
 
     PYTHON=/path/to/python ./run.sh        (or: python parity.py --binary target/release/examples/logits)
 
-Each case is a checkpoint that transformers saves, with one more option of its configuration than the last. Compared are
-float32 logits of a row of tokens (limit 1e-4, or a hundred-thousandth of the largest logit), bfloat16 logits (both sides run in bfloat16; limit 2 % of the largest
-logit, as the order of roundings inside the kernels differs), and folders that our side saved, plain and with adapters
-folded in, loaded by transformers (the same limit). Then adapters, of every kind in turn (LoRA, rank-stabilised, DoRA, both, on all
-projections or some): a folder that PEFT wrote, read by us; one that we wrote, read by PEFT, plain and merged there (the same).
+With `--pretrained`, folders of other checkpoints as well. Each case is a checkpoint that transformers saves, with one more
+option of its configuration than the last. Compared are float32 logits of a row of tokens (limit 1e-4, or a hundred-thousandth
+of the largest logit), bfloat16 logits (both sides run in bfloat16; limit 2 % of the largest logit, as the order of roundings
+inside the kernels differs), and folders that our side saved, plain and with adapters folded in, loaded by transformers (the
+first limit again). Then adapters, of every kind in turn (LoRA, rank-stabilised, DoRA, both, on all projections or some): a
+folder that PEFT wrote, read by us; one that we wrote, read by PEFT, plain and merged there (the same).
 Exit status 1 when a limit is passed.
 """
 
@@ -149,9 +150,9 @@ def apart(a, b):
     return (a - b).abs().max().item()
 
 
-def figures(binary, folder, tokens, root, number):
+def figures(binary, folder, tokens, scratch, number):
     """What is compared, of one checkpoint: pairs of a difference and its limit; and the largest logit."""
-    saved, folded, their_adapter, our_adapter = (root / part for part in ("ours", "folded", "their-adapter", "our-adapter"))
+    saved, folded, their_adapter, our_adapter = (scratch / part for part in ("ours", "folded", "their-adapter", "our-adapter"))
     want = theirs(folder, tokens)
     plain = ours(binary, folder, tokens, "--save", str(saved))
     adapted = ours(binary, folder, tokens, "--lora", "--save", str(folded))
@@ -178,28 +179,29 @@ def figures(binary, folder, tokens, root, number):
     return found, wide
 
 
-def checkpoints(length, root):
-    """The random ones: name, folder, tokens."""
+def made(length):
+    """Random checkpoints: name, folder, tokens. A folder goes when the next one is asked for."""
     for number, (name, config_class, fields, options) in enumerate(CASES):
         draw = random.Random(number)
         tokens = [draw.randrange(TINY["vocab_size"]) for _ in range(length)]
-        folder = root / str(number) / "theirs"
         model = build(config_class, fields, number)
         if "stored" in options:
             model = model.to(options["stored"])
         shards = {k: v for k, v in options.items() if k == "max_shard_size"}
-        model.save_pretrained(folder, **shards)
-        if shards and not (folder / "model.safetensors.index.json").exists():
-            sys.exit(f"{name}: transformers wrote no shards")
-        if options.get("old_layout"):
-            old_layout(folder)
-        yield name, folder, tokens
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            model.save_pretrained(folder, **shards)
+            if shards and not (folder / "model.safetensors.index.json").exists():
+                sys.exit(f"{name}: transformers wrote no shards")
+            if options.get("old_layout"):
+                old_layout(folder)
+            yield name, folder, tokens
 
 
-def pretrained(folders, length):
-    """Given ones, which read this file."""
+def given(folders, length):
+    """Checkpoints of the user's, which read this file."""
+    text = Path(__file__).read_text()
     for folder in folders:
-        text = Path(__file__).read_text()
         yield folder.name, folder, AutoTokenizer.from_pretrained(folder)(text)["input_ids"][:length]
 
 
@@ -213,15 +215,14 @@ def main():
     print(f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}, {arguments.length} tokens")
     print(f"{'checkpoint':28} {'float32':>9} {'saved':>9} {'adapters':>9} {'bfloat16':>9} {'peft to':>9} {'peft from':>9} {'merged':>9} {'largest logit':>14}")
     failed = False
-    with tempfile.TemporaryDirectory() as root:
-        root = Path(root)
-        cases = itertools.chain(pretrained(arguments.pretrained, arguments.length), checkpoints(arguments.length, root))
-        for number, (name, folder, tokens) in enumerate(cases):
-            found, wide = figures(arguments.binary, folder, tokens, root / str(number), number)
-            bad = any(figure > limit for figure, limit in found)
-            failed |= bad
-            columns = " ".join(f"{figure:9.1e}" for figure, _ in found)
-            print(f"{name:28} {columns} {wide:14.2f} {'  <- too far' if bad else ''}", flush=True)
+    cases = itertools.chain(made(arguments.length), given(arguments.pretrained, arguments.length))
+    for number, (name, folder, tokens) in enumerate(cases):
+        with tempfile.TemporaryDirectory() as scratch:
+            found, wide = figures(arguments.binary, folder, tokens, Path(scratch), number)
+        bad = any(figure > limit for figure, limit in found)
+        failed |= bad
+        columns = " ".join(f"{figure:9.1e}" for figure, _ in found)
+        print(f"{name:28} {columns} {wide:14.2f} {'  <- too far' if bad else ''}", flush=True)
     sys.exit(1 if failed else 0)
 
 
