@@ -110,11 +110,17 @@ type Guest<'a> = Caller<'a, Host>;
 /// Instructions that a byte of entropy or of raw output counts as. Work done out here must count, or it would be free.
 const PER_BYTE: u64 = 18;
 
+fn fuel_left(guest: &mut Guest) -> Result<i64> {
+    let fuel = guest.data().fuel.ok_or_else(|| format_err!("called before the instance was ready"))?;
+    Ok(fuel.get(guest).i64().unwrap_or(0))
+}
+
 /// Take instructions from the guest's own, or end its run when it has too few.
 fn spend(guest: &mut Guest, instructions: u64) -> Result<()> {
-    let fuel = guest.data().fuel.ok_or_else(|| format_err!("called before the instance was ready"))?;
-    let left = fuel.get(&mut *guest).i64().unwrap_or(0).saturating_sub_unsigned(instructions);
-    fuel.set(&mut *guest, Val::I64(left))?;
+    let left = fuel_left(guest)?.saturating_sub_unsigned(instructions);
+    if let Some(fuel) = guest.data().fuel {
+        fuel.set(&mut *guest, Val::I64(left))?;
+    }
     if left < 0 { Err(Error::from(Trap::OutOfFuel)) } else { Ok(()) }
 }
 
@@ -191,9 +197,7 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
             write_u32(&mut guest, result + 8, (now % NANOSECOND) as u32)
         })?,
         "resolution" if wall => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
-            if let Some(watch) = guest.data_mut().watch.as_mut() {
-                watch.calibrate();
-            }
+            mark(&mut guest)?;
             write_u64(&mut guest, result, 0)?;
             write_u32(&mut guest, result + 8, 1000)
         })?,
@@ -356,10 +360,19 @@ fn ask(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The harness of a watched submission looks at a clock's resolution, which is how it tells that a loop turns.
+/// The harness of a watched submission looks at the other clock's resolution: a loop of its own comes next, or fuel is not to be counted.
+fn mark(guest: &mut Guest) -> Result<()> {
+    let Some(mut watch) = guest.data_mut().watch.take() else { return Ok(()) };
+    let (memory, fuel) = (guest.data().memory()?, fuel_left(guest)?);
+    watch.mark(memory.data(&*guest), fuel);
+    guest.data_mut().watch = Some(watch);
+    Ok(())
+}
+
+/// It looks at this clock's resolution, which is how it tells that a loop turns.
 fn turn(guest: &mut Guest) -> Result<()> {
     let Some(mut watch) = guest.data_mut().watch.take() else { return Ok(()) };
-    let memory = guest.data().memory()?;
+    let (memory, fuel) = (guest.data().memory()?, fuel_left(guest)?);
     let mut registers: Registers = Vec::with_capacity(8);
     for global in guest.data().globals.clone() {
         registers.push(match global.get(&mut *guest) {
@@ -370,7 +383,7 @@ fn turn(guest: &mut Guest) -> Result<()> {
     }
     let host = guest.data();
     registers.extend([host.now, host.wake, host.entropy, host.raw_output]);
-    let said = watch.turn(memory.data(&*guest), registers);
+    let said = watch.turn(memory.data(&*guest), registers, fuel);
     guest.data_mut().watch = Some(watch);
     match said {
         Turn::GoOn => Ok(()),

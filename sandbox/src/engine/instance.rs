@@ -11,7 +11,7 @@ use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
 use super::imports::{Ask, Realloc};
 use super::restore::{PAGE, Restorer};
-use super::watch::Watch;
+use super::watch::{Sums, Watch};
 use super::{Engine, Host};
 use crate::error::{Error, Result};
 
@@ -136,6 +136,8 @@ pub struct Instance {
 pub struct Call {
     pub reply: std::result::Result<Vec<u8>, Stop>,
     pub fuel: u64,
+    /// Whether it asked for memory in vain.
+    pub memory_denied: bool,
 }
 
 impl Instance {
@@ -175,13 +177,14 @@ impl Instance {
         let left = live.fuel_left();
         let fuel = given.saturating_sub(left.unwrap_or(0));
         live.store.data_mut().ask = None;
-        let reply = result.map_err(|error| Stop::of(&error, left.is_none(), live.store.data().memory_denied));
+        let memory_denied = live.store.data().memory_denied;
+        let reply = result.map_err(|error| Stop::of(&error, left.is_none(), memory_denied));
         // What is left when the fuel runs out depends on where it did.
         let fuel = if reply == Err(Stop::Fuel) { given } else { fuel };
         if reply.is_err() {
             self.reset()?;
         }
-        Ok(Call { reply, fuel })
+        Ok(Call { reply, fuel, memory_denied })
     }
 
     /// Whether [`Instance::watch`] can work: it needs to know which pages were written.
@@ -189,11 +192,15 @@ impl Instance {
         self.restorer.is_some()
     }
 
-    /// Watch for loops without end until the next reset. `code`: where the submission's code objects lie.
-    pub fn watch(&mut self, code: Vec<std::ops::Range<usize>>) {
+    /// Watch for loops without end until the next reset. `code`: where the submission's code objects lie. `slate`: where the harness notes
+    /// what adds up. `whole`: fuel that a run may use by its own terms.
+    pub fn watch(&mut self, code: Vec<std::ops::Range<usize>>, slate: usize, whole: u64) {
         let Some(live) = self.live.as_mut() else { return };
+        let room =
+            ((self.engine.inner.options.memory_mb as usize) << 20).saturating_sub(live.memory.data_size(&live.store));
         let host = live.store.data_mut();
-        host.watch = Watch::new(self.pristine.clone(), code, host.globals.len()).ok().map(Box::new);
+        let sums = Sums::new(slate, whole, room as u64);
+        host.watch = Watch::new(self.pristine.clone(), code, host.globals.len(), sums).ok().map(Box::new);
     }
 
     /// Back to the first state.

@@ -11,7 +11,12 @@
 //! into Python may count in a WebAssembly local; so only those turns count that happen with the stack pointer of the program's
 //! outermost frame, below which every frame is suspended in the same place as before.
 //!
-//! It proves nothing about loops whose state never repeats, such as `i -= 1` for ever; these use up their time.
+//! What only adds up in a loop (a count, a list of what was found) would keep its state from coming back. Once a loop has turned often the
+//! guest leaves such variables as they are (`watch.py`, `accumulators.py`): what the loop does next does not depend on them. They could end
+//! it in one way only, by using up the memory. So the guest says how many bytes they would have grown by ([`Sums`]), and a loop
+//! counts as endless only if, at the fuel that its turns take, its time is over before the memory is.
+//!
+//! It proves nothing about loops whose state never repeats otherwise, such as `i -= 1` for ever; these use up their time.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,6 +35,19 @@ const MAX_COMPARISONS: u32 = 400;
 const MAX_WRITTEN: usize = 8 << 20;
 /// Turns of the harness's calibrating loops (`watch.py`).
 const CALIBRATING: u32 = 12;
+/// Fuel that the harness takes at a turn, and where the program would add up, outside of the times when it is not counted. At most: found by
+/// comparing loops that differ in one more turn (6,407 with the harness, 306 without), one more `append` (5,456 and 487), and one more
+/// `n = n + 1` (6,110 and 752), of which the sum is made by the program all the same.
+const TURN_FUEL: u64 = 6150;
+const SITE_FUEL: u64 = 5000;
+const ASSIGNED_SITE_FUEL: u64 = 5400;
+/// Numbers on the slate (`watch.py`), and values of the first.
+const STATE: usize = 0;
+const GROWTH: usize = 1;
+const ELSEWHERE: usize = 3;
+const ASSIGNED: usize = 4;
+const HOLDING: u32 = 1;
+const VOID: u32 = 2;
 
 /// What a turn tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +81,74 @@ pub struct Watch {
     suspect: usize,
     /// Globals at the head of [`Registers`]: the part that tells the frame.
     globals: usize,
+    sums: Sums,
+}
+
+/// What variables that do not add up any more would have come to.
+#[derive(Default)]
+pub struct Sums {
+    /// Where the guest notes how things stand.
+    slate: usize,
+    /// Fuel that a run may use by its own terms.
+    whole: u64,
+    /// Bytes that it may still take.
+    room: u64,
+    /// Whether nothing adds up any more.
+    active: bool,
+    /// Fuel that was left when the program last went on. `None`: the harness is at work.
+    since: Option<i64>,
+    /// Since the photograph was taken: fuel, bytes, turns, and times that the program would have added up.
+    fuel: u64,
+    bytes: u64,
+    turns: u64,
+    sites: u64,
+}
+
+impl Sums {
+    pub fn new(slate: usize, whole: u64, room: u64) -> Sums {
+        Sums { slate, whole, room, ..Sums::default() }
+    }
+
+    /// A number on the slate.
+    fn note(&self, number: usize, memory: &[u8]) -> u32 {
+        let at = self.slate + 4 * number;
+        let bytes = memory.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        if self.slate == 0 { 0 } else { bytes.map_or(VOID, u32::from_le_bytes) }
+    }
+
+    /// The harness begins or ends its work.
+    fn mark(&mut self, left: i64) {
+        match self.since.take() {
+            Some(since) => self.fuel += u64::try_from(since - left).unwrap_or(0),
+            None => {
+                self.since = Some(left);
+                self.sites += 1;
+            }
+        }
+    }
+
+    /// A turn is over.
+    fn turn(&mut self, left: i64, memory: &[u8]) {
+        self.since = Some(left);
+        self.turns += 1;
+        self.bytes += u64::from(self.note(GROWTH, memory));
+    }
+
+    /// The photograph is taken.
+    fn restart(&mut self) {
+        (self.fuel, self.bytes, self.turns, self.sites) = (0, 0, 0, 0);
+    }
+
+    /// Whether the time is over before the memory is, when what happened since the photograph happens again and again.
+    fn time_runs_out_first(&self, memory: &[u8]) -> bool {
+        if self.bytes == 0 {
+            return true;
+        }
+        let site = if self.note(ASSIGNED, memory) == 0 { SITE_FUEL } else { ASSIGNED_SITE_FUEL };
+        let fuel = self.fuel.saturating_sub(TURN_FUEL * self.turns + site * self.sites);
+        let rounds = self.whole.checked_div(fuel).unwrap_or(u64::MAX);
+        self.note(ELSEWHERE, memory) == 0 && rounds.saturating_add(1).saturating_mul(self.bytes) <= self.room
+    }
 }
 
 struct Photo {
@@ -77,11 +163,24 @@ impl Watch {
     ///
     /// # Errors
     /// The kernel cannot tell which pages were written.
-    pub fn new(pristine: Arc<Pristine>, code: Vec<Range<usize>>, globals: usize) -> std::io::Result<Watch> {
+    pub fn new(pristine: Arc<Pristine>, code: Vec<Range<usize>>, globals: usize, sums: Sums) -> std::io::Result<Watch> {
         let pages = PageMap::open()?;
         let (base, photo) = (None, None);
         let (turns, next_photo, comparisons, calibrating, suspect) = (0, FIRST_PHOTO, 0, 0, 0);
-        Ok(Watch { pages, pristine, code, base, turns, next_photo, comparisons, photo, calibrating, suspect, globals })
+        Ok(Watch {
+            pages,
+            pristine,
+            code,
+            base,
+            turns,
+            next_photo,
+            comparisons,
+            photo,
+            calibrating,
+            suspect,
+            globals,
+            sums,
+        })
     }
 
     /// A new run.
@@ -90,14 +189,29 @@ impl Watch {
         (self.turns, self.next_photo, self.comparisons, self.calibrating) = (0, FIRST_PHOTO, 0, 0);
     }
 
-    /// The next turns are those of a loop of the harness in the outermost frame.
-    pub fn calibrate(&mut self) {
-        self.restart();
-        self.calibrating = CALIBRATING;
+    /// The next turns are those of a loop of the harness in the outermost frame; or, where nothing adds up any more, the harness
+    /// begins or ends a work of its own.
+    pub fn mark(&mut self, memory: &[u8], fuel: i64) {
+        if self.sums.note(STATE, memory) == HOLDING {
+            self.sums.mark(fuel);
+        } else {
+            self.restart();
+            self.calibrating = CALIBRATING;
+        }
     }
 
-    /// The program's loop turns, in an instance with this memory and these registers.
-    pub fn turn(&mut self, memory: &[u8], registers: Registers) -> Turn {
+    /// The program's loop turns, in an instance with this memory, these registers, and this much fuel left.
+    pub fn turn(&mut self, memory: &[u8], registers: Registers, fuel: i64) -> Turn {
+        match self.sums.note(STATE, memory) {
+            0 => {}
+            HOLDING => {
+                if !std::mem::replace(&mut self.sums.active, true) {
+                    self.next_photo = self.turns;
+                }
+                self.sums.turn(fuel, memory);
+            }
+            _ => return Turn::GiveUp,
+        }
         if self.calibrating > 0 {
             self.calibrating -= 1;
             self.base = Some(registers);
@@ -113,6 +227,7 @@ impl Watch {
         }
         if self.turns >= self.next_photo {
             self.next_photo = self.turns * 2;
+            self.sums.restart();
             self.photo = self.take(memory, registers);
             return if self.photo.is_some() { Turn::GoOn } else { Turn::GiveUp };
         }
@@ -120,6 +235,7 @@ impl Watch {
         let same = self.same(&photo, memory, &registers);
         self.photo = Some(photo);
         match same {
+            Some(true) if self.sums.active && !self.sums.time_runs_out_first(memory) => Turn::GiveUp,
             Some(true) => Turn::Endless,
             Some(false) => Turn::GoOn,
             None => Turn::GiveUp,
@@ -187,6 +303,37 @@ impl Watch {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_loop_that_uses_up_the_memory_first_is_not_endless() {
+        // The slate at 16: growth of 10 bytes a turn.
+        let mut memory = vec![0u8; 64];
+        memory[16] = HOLDING as u8;
+        memory[16 + 4 * GROWTH] = 10;
+        let after = |fuel: i64, room: u64, memory: &[u8]| {
+            let mut sums = Sums::new(16, 1_000_000, room);
+            sums.turn(900_000, memory);
+            sums.restart();
+            // Two turns, in the first of which the program would have added up once.
+            let mut left = 900_000 - fuel - (2 * TURN_FUEL + SITE_FUEL) as i64;
+            sums.mark(left);
+            sums.mark(left);
+            left -= 1;
+            sums.mark(left);
+            sums.turn(left, memory);
+            sums.mark(left);
+            sums.turn(left, memory);
+            sums.time_runs_out_first(memory)
+        };
+        // 999 fuel and one more: 1,000 rounds of 20 bytes, and the one that is under way.
+        assert!(after(999, 20_020, &memory));
+        assert!(!after(999, 20_019, &memory));
+        assert!(!after(-1, u64::MAX - 1, &memory));
+        memory[16 + 4 * ELSEWHERE] = 1;
+        assert!(!after(999, 20_020, &memory));
+        memory[16 + 4 * GROWTH] = 0;
+        assert!(after(999, 0, &memory));
+    }
+
     /// Drive a watch over a memory that `step` changes, until it says something.
     fn drive(mut step: impl FnMut(u32, &mut [u8]) -> Registers) -> (Turn, u32) {
         let length = 16 * PAGE;
@@ -194,16 +341,17 @@ mod tests {
         let mut block = vec![1u8; length + PAGE];
         let start = block.as_ptr().align_offset(PAGE);
         let memory = &mut block[start..start + length];
-        let Ok(mut watch) = Watch::new(Arc::new(Pristine::of(memory)), std::iter::once(5..9).collect(), 1) else {
+        let code = std::iter::once(5..9).collect();
+        let Ok(mut watch) = Watch::new(Arc::new(Pristine::of(memory)), code, 1, Sums::default()) else {
             return (Turn::Endless, 0);
         };
-        watch.calibrate();
+        watch.mark(memory, 0);
         for _ in 0..CALIBRATING {
-            assert_eq!(watch.turn(memory, vec![7, 0]), Turn::GoOn);
+            assert_eq!(watch.turn(memory, vec![7, 0], 0), Turn::GoOn);
         }
         for turn in 1.. {
             let registers = step(turn, memory);
-            match watch.turn(memory, registers) {
+            match watch.turn(memory, registers, 0) {
                 Turn::GoOn => {}
                 said => return (said, turn),
             }
@@ -214,7 +362,7 @@ mod tests {
     #[test]
     fn states_that_repeat_are_found_and_others_are_not() {
         // The kernel without the page scan: nothing to test.
-        if Watch::new(Arc::new(Pristine::of(&[])), vec![], 1).is_err() {
+        if Watch::new(Arc::new(Pristine::of(&[])), vec![], 1, Sums::default()).is_err() {
             return;
         }
         assert_eq!(drive(|_, _| vec![7, 3]), (Turn::Endless, 65));

@@ -11,7 +11,7 @@ use crate::engine::INSTRUCTIONS_PER_MS;
 use crate::error::Result;
 
 /// Fuel of the first attempt and of the watched one, in milliseconds.
-const FIRST_MS: u64 = 15;
+const FIRST_MS: u64 = 5;
 const WATCHED_MS: u64 = 60;
 
 /// What a test may use.
@@ -33,7 +33,7 @@ impl Grader {
         let (first, watched) = (FIRST_MS * INSTRUCTIONS_PER_MS, WATCHED_MS * INSTRUCTIONS_PER_MS);
         let counters = {
             let mut subject = self.lock();
-            subject.begin(false);
+            subject.begin(None);
             (subject.fuel, subject.stdout_bytes)
         };
         if whole < 2 * (first + watched) {
@@ -45,19 +45,19 @@ impl Grader {
         }
         // Where nothing can be proved the test is begun again all the same: its report must not tell one kernel from another.
         if self.engine.options().prove_endless && self.lock().can_watch() {
-            self.begin_again(counters, true)?;
+            self.begin_again(counters, Some(whole))?;
             let done = attempt(self, Limit { fuel: watched, whole })?;
             if self.lock().unfinished == Some(true) {
                 let printed = self.lock().stdout_bytes;
-                return self.begin_again((counters.0 + whole, printed), false).map(|()| done);
+                return self.begin_again((counters.0 + whole, printed), None).map(|()| done);
             }
         }
-        self.begin_again(counters, false)?;
+        self.begin_again(counters, None)?;
         attempt(self, Limit { fuel: whole, whole })
     }
 
     /// Everything as if the test had not been tried yet.
-    fn begin_again(&mut self, counters: (u64, u64), watching: bool) -> Result<()> {
+    fn begin_again(&mut self, counters: (u64, u64), watching: Option<u64>) -> Result<()> {
         let mut subject = self.lock();
         subject.reset()?;
         subject.begin(watching);

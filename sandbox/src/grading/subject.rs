@@ -27,8 +27,8 @@ pub struct Subject {
     runs: u64,
     /// Bytes that a run may print to each stream.
     output_bytes: usize,
-    /// Look for loops without end in every run from now on.
-    watching: bool,
+    /// Look for loops without end in every run from now on, which may use this much fuel by their own terms.
+    watching: Option<u64>,
     /// Since [`Subject::begin`], at the first run that did not end: was it proved endless?
     pub unfinished: Option<bool>,
     /// Fuel used and bytes printed since `load`.
@@ -44,7 +44,7 @@ impl Subject {
             in_place: false,
             runs: 0,
             output_bytes: 0,
-            watching: false,
+            watching: None,
             unfinished: None,
             fuel: 0,
             stdout_bytes: 0,
@@ -56,8 +56,8 @@ impl Subject {
         self.instance.can_watch()
     }
 
-    /// A test begins, for the first time or again.
-    pub fn begin(&mut self, watching: bool) {
+    /// A test begins, for the first time or again. `watching`: for loops without end, and the fuel that it may use by its own terms.
+    pub fn begin(&mut self, watching: Option<u64>) {
         (self.watching, self.unfinished) = (watching, None);
     }
 
@@ -65,7 +65,7 @@ impl Subject {
     pub fn load(&mut self, problem: &Problem, prelude: &Value, code: &str, options: &EngineOptions) -> Result<Loaded> {
         self.reset()?;
         (self.fuel, self.stdout_bytes, self.output_bytes) = (0, 0, options.output_bytes as usize);
-        self.begin(false);
+        self.begin(None);
         self.request = encode(&Value::Tuple(vec![
             Value::str("load"),
             Value::str(code),
@@ -89,14 +89,14 @@ impl Subject {
         self.request = request;
         let run = run?;
         self.in_place = run.ending == Ending::Finished;
-        if self.in_place && self.watching {
-            self.watch()?;
+        if let (true, Some(whole)) = (self.in_place, self.watching) {
+            self.watch(whole)?;
         }
         Ok(run)
     }
 
     /// Ask the harness to tell of the loops' turns. Nothing of the submission has run yet, so its answer is the harness's own.
-    fn watch(&mut self) -> Result<()> {
+    fn watch(&mut self, whole: u64) -> Result<()> {
         let call = self.instance.call(&encode(&Value::Tuple(vec![Value::str("watch")])), RELOAD_FUEL, None)?;
         let reply = call.reply.ok().and_then(|bytes| decode(&bytes).ok());
         let ranges = reply.as_ref().and_then(|reply| reply.field("code")).and_then(Value::items).unwrap_or_default();
@@ -105,7 +105,8 @@ impl Subject {
             let at = usize::try_from(at.as_i64()?).ok()?;
             Some(at..at.checked_add(usize::try_from(size.as_i64()?).ok()?)?)
         };
-        self.instance.watch(ranges.iter().filter_map(range).collect());
+        let slate = reply.as_ref().and_then(|reply| reply.field("slate")).and_then(Value::as_i64).unwrap_or(0);
+        self.instance.watch(ranges.iter().filter_map(range).collect(), usize::try_from(slate).unwrap_or(0), whole);
         Ok(())
     }
 
@@ -141,7 +142,10 @@ impl Subject {
         let call = self.instance.call(request, fuel, None)?;
         self.fuel += call.fuel;
         Ok(match call.reply {
-            Ok(bytes) => Run::read(&bytes).within(self.output_bytes),
+            Ok(bytes) => {
+                let run = Run::read(&bytes).within(self.output_bytes);
+                if call.memory_denied { run.short_of_memory() } else { run }
+            }
             Err(stop) => {
                 (self.in_place, self.runs) = (false, 0);
                 let stop = match stop {

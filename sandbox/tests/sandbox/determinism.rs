@@ -105,7 +105,7 @@ fn damaged_machine_code_is_rebuilt_and_an_unusable_folder_is_no_error() {
 }
 
 /// Loops with and without end, some of which come back to nearly the state in which they were.
-const LOOPS: [(&str, Outcome); 16] = [
+const LOOPS: [(&str, Outcome); 35] = [
     ("def f(x):\n    while True: pass\n", Outcome::Timeout),
     ("def f(x):\n    i = 0\n    while i < 3:\n        if x == 9: i += 1\n", Outcome::Timeout),
     ("def f(x):\n    s, i = 'abc', 0\n    while i < len(s):\n        if s[-i - 1] == ' ': i += 1\n", Outcome::Timeout),
@@ -114,6 +114,54 @@ const LOOPS: [(&str, Outcome); 16] = [
     ("import random\ndef f(x):\n    while random.random() < 2: pass\n", Outcome::Timeout),
     ("while True:\n    try: 1 / 0\n    except ZeroDivisionError: pass\n", Outcome::Timeout),
     ("class A:\n    def go(self):\n        while self: pass\ndef f(x): A().go()\n", Outcome::Timeout),
+    // Something adds up that the loop never looks at.
+    ("def f(x):\n    n = 0\n    while x: n += 1\n", Outcome::Timeout),
+    ("n, x = 0, 3\nwhile x: n = n + 1 + x\n", Outcome::Timeout),
+    ("def f(x):\n    a, i, l = [], 0, [1, 2]\n    while i < len(l): a.append(l[i])\n", Outcome::Timeout),
+    (
+        "def f(x):\n    a, l = [], [('F', 1), ('M', 2)]\n    while l:\n        for i in l:\n            if i == max(l): a += [i]\n",
+        Outcome::Timeout,
+    ),
+    ("def f(x):\n    s = t = ''\n    while x < 3:\n        s += 'ab'[x - 2]\n        t = 'a' + t\n", Outcome::Timeout),
+    ("def f(x):\n    a = []\n    while True: a = a + [[x, 'b']]\n", Outcome::Timeout),
+    (
+        "def g(x):\n    n = 0\n    for i in range(x): n += i\n    return n\ndef f(x):\n    n = 0\n    while g(x) > 0: n += g(3)\n",
+        Outcome::Timeout,
+    ),
+    ("def f(x):\n    n = 0\n    for i in (1, 2):\n        n = 0\n        while i == i: n -= 0.5\n", Outcome::Timeout),
+    // These end: what adds up is looked at, in some way.
+    ("def f(x):\n    a = b = []\n    while len(b) < 60000: a.append(1)\n    return 1\n", Outcome::Passed),
+    (
+        "def f(x):\n    a, b = [], {}\n    b[1] = a\n    while len(b[1]) < 60000: a.append(1)\n    return 1\n",
+        Outcome::Passed,
+    ),
+    ("def f(x):\n    n = 0\n    while n < 60000:\n        for i in range(3): n += 1\n    return 1\n", Outcome::Passed),
+    (
+        "def f(x):\n    n = i = 0\n    while i < 60000:\n        i += 1\n        n += 2\n    while n != 120000: pass\n    return 1\n",
+        Outcome::Passed,
+    ),
+    ("def f(x):\n    n = 0\n    def g(): return n\n    while g() < 60000: n += 1\n    return 1\n", Outcome::Passed),
+    ("n = 0\ndef g(): return n\nwhile g() < 60000: n += 1\ndef f(x): return 1\n", Outcome::Passed),
+    (
+        "n = 0\ndef f(x):\n    global n\n    while x:\n        n += 1\n        if str(n) in globals().get('m', '60000'): return 1\n",
+        Outcome::Passed,
+    ),
+    (
+        "class A:\n    def __radd__(self, n):\n        if n > 30000: raise KeyError\n        return n + 1\ndef f(x):\n    n, a = 0, A()\n    try:\n        while True: n += a\n    except KeyError: return 1\n",
+        Outcome::Passed,
+    ),
+    (
+        "import sys\ndef f(x):\n    n = 0\n    while sys._getframe().f_locals['n'] < 20000: n += 1\n    return 1\n",
+        Outcome::Passed,
+    ),
+    (
+        "import sys\no = object()\ndef f(x):\n    a = []\n    while sys.getrefcount(o) < 60000: a.append(o)\n    return 1\n",
+        Outcome::Passed,
+    ),
+    (
+        "def f(x):\n    n = 0\n    for i in range(40000):\n        while i < 0: pass\n        n += i\n    return 1 if n == 799980000 else n\n",
+        Outcome::Passed,
+    ),
     // These end. Each turns long enough to be watched.
     ("def f(x):\n    n = 0\n    for i in range(300000): n = i & 7\n    return 1\n", Outcome::Passed),
     (
@@ -159,5 +207,31 @@ fn endless_loops_are_recognised_and_no_others() {
     let waited = grade(false);
     for ((code, _), (proved, waited)) in LOOPS.iter().zip(proved.iter().zip(&waited)) {
         assert_eq!(proved, waited, "{code}");
+    }
+}
+
+#[test]
+fn what_adds_up_may_use_up_the_memory_first() {
+    let problem = problem_with(json!([{"call": "f(2)", "expect": "1"}]));
+    let loops = [
+        ("def f(x):\n    a = []\n    while True: a.append(1)\n", Outcome::OutOfMemory),
+        ("def f(x):\n    a, i = [], 0\n    while i < x: a.append([i, x])\n", Outcome::OutOfMemory),
+        ("def f(x):\n    s = ''\n    while x: s += 'ab' * 50\n", Outcome::OutOfMemory),
+        (
+            "def f(x):\n    a = []\n    try:\n        while True: a.append('a' * 40 + str(x))\n    except MemoryError: return 1\n",
+            Outcome::Passed,
+        ),
+        (
+            "def f(x):\n    n, a = 0, []\n    while True:\n        n += 1\n        a.append(max([3, x, 5, 4] * 200))\n",
+            Outcome::Timeout,
+        ),
+    ];
+    for prove_endless in [true, false] {
+        let settings = EngineOptions { cached_reports: 0, memory_mb: 72, prove_endless, ..options() };
+        let jobs = loops.iter().map(|(code, _)| (problem.clone(), code.to_string()));
+        let reports = Pool::new(Engine::open(&settings).unwrap(), 2).unwrap().grade_all(jobs);
+        for ((code, expected), report) in loops.iter().zip(&reports) {
+            assert_eq!(report.verdict, *expected, "{prove_endless} {code}{:?}", report.tests);
+        }
     }
 }

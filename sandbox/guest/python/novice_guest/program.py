@@ -73,7 +73,8 @@ class Program:
         self.module = module
         self.streams = streams.Streams(limit, stop)
         # Seeding takes longer than a small function; a program that never says "random" cannot tell.
-        text = code if prelude is None else prelude[0] + code
+        self.prelude = "" if prelude is None else prelude[0]
+        text = self.prelude + code
         self.draws = "random" in text
         self.reaches_modules = reaches_modules(text)
         self.files = dict(initial_files)

@@ -33,8 +33,10 @@ class Subject:
         return {"status": "ok"}
 
     def watch(self):
-        """Tell the host of the loops' turns from now on → where the program's code lies."""
-        return {"status": "ok", "code": watch.arm(self.program.parts)}
+        """Tell the host of the loops' turns from now on → where the program's code lies, and the slate."""
+        p = self.program
+        p.parts, code, slate = watch.arm(p.parts, p.filename, p.files[p.filename].decode(), p.prelude)
+        return {"status": "ok", "code": code, "slate": slate}
 
     # -- tests of the kinds io and call, and `run_script`
 
