@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use novice_sandbox::{Course, Engine, EngineOptions, Pool, Problem, Report};
 
+/// The second problem has a test with time enough for a proof that a loop has no end.
 const COURSE: &str = r#"
 problems:
   - id: task
@@ -16,13 +17,16 @@ problems:
       - {call: f(3), expect: "9"}
       - {stdin: "5\n", stdout: "25", timeout_ms: 5}
       - {unittest: "def test_f():\n    assert f(4) == 16\n", timeout_ms: 5}
+  - id: patient
+    statement: s
+    tests: [{call: f(3), expect: "9", timeout_ms: 140}]
 "#;
 
 /// Every eighth grading is of one of the programs that use up a limit, from this one on.
 const BOMBS: usize = 8;
 
-/// Every verdict is among theirs.
-const PROGRAMS: [&str; 16] = [
+/// Every verdict is among theirs. The last is one for the second problem.
+const PROGRAMS: [&str; 17] = [
     "def f(x):\n    return x * x\nif __name__ == '__main__':\n    print(f(int(input())))\n",
     "def f(x):\n    return x + x\nif __name__ == '__main__':\n    print(f(int(input('n? '))))\n",
     "def f(x):\n    total = 0\n    for i in range(x):\n        total += x\n    return total\nprint(f(5))\n",
@@ -34,11 +38,12 @@ const PROGRAMS: [&str; 16] = [
     "def f(x):\n    while x: pass\n",
     "i = 0\nwhile True: i += 1\n",
     "x = [0]\nwhile True: x += x\n",
-    "while True: print('again')\n",
+    "while True: print('again' * 99)\n",
     "import socket\nsocket.socket()\n",
     "def f(n): return f(n + 1)\nf(0)\n",
     "x = [bytearray(1 << 20) for _ in range(40)]\ndef f(x): return x * x\n",
     "import sys\nsys.setrecursionlimit(10 ** 8)\ndef f(n): return f(n + 1)\n",
+    "def f(x):\n    n, a = 0, []\n    while x:\n        n += 1\n        a.append(x)\n",
 ];
 
 /// The program of a grading.
@@ -58,10 +63,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gradings: usize = arguments.next().map_or(Ok(100_000), |n| n.parse())?;
     let threads: usize = arguments.next().map_or(Ok(2), |n| n.parse())?;
     let course = Course::from_yaml(COURSE, "soak")?;
-    let problem: &Arc<Problem> = course.problems.first().ok_or("a course without problems")?;
+    let [problem, patient] = course.problems.as_slice() else { return Err("not two problems".into()) };
+    let job = |which: usize| {
+        let problem: &Arc<Problem> = if which + 1 == PROGRAMS.len() { patient } else { problem };
+        (problem.clone(), PROGRAMS[which].to_string())
+    };
     let options = EngineOptions { cached_reports: 0, timeout_ms: 5, ..EngineOptions::default() };
     let pool = Pool::new(Engine::open(&options)?, threads)?;
-    let first: Vec<Report> = pool.grade_all(PROGRAMS.map(|code| (problem.clone(), code.to_string())));
+    let first: Vec<Report> = pool.grade_all((0..PROGRAMS.len()).map(job));
     for (code, report) in PROGRAMS.iter().zip(&first) {
         println!("{:14} {:?}", report.verdict.name(), code.lines().next().unwrap_or_default());
     }
@@ -69,7 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (tenth, start) = (gradings.div_ceil(10), Instant::now());
     for part in 0..10 {
         let begun = Instant::now();
-        let jobs = (0..tenth).map(|i| (problem.clone(), PROGRAMS[which(part * tenth + i)].to_string()));
+        let jobs = (0..tenth).map(|i| job(which(part * tenth + i)));
         for (i, report) in pool.grade_all(jobs).into_iter().enumerate() {
             let which = which(part * tenth + i);
             if first.get(which) != Some(&report) {
