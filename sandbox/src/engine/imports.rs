@@ -11,6 +11,8 @@ use super::watch::{Registers, Turn, Watch};
 /// 2025-01-01T00:00:00Z
 const START_OF_TIME: u64 = 1_735_689_600;
 const NANOSECOND: u64 = 1_000_000_000;
+/// What entropy begins with.
+const ENTROPY: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Raw writes to the standard streams beyond this many bytes end the run.
 const RAW_OUTPUT_LIMIT: u64 = 1 << 20;
 
@@ -68,10 +70,16 @@ impl Host {
     /// Time, entropy and counters start again: each call of the guest sees the same world.
     pub fn restart(&mut self) {
         (self.now, self.wake, self.raw_output, self.memory_denied) = (0, 0, 0, false);
-        self.entropy = 0x9E37_79B9_7F4A_7C15;
+        self.entropy = ENTROPY;
         if let Some(watch) = self.watch.as_mut() {
             watch.restart();
         }
+    }
+
+    /// Whether all is as it was at the last start.
+    pub fn is_untouched(&self) -> bool {
+        let Host { now, wake, raw_output, memory_denied, entropy, .. } = *self;
+        (now, wake, raw_output, memory_denied, entropy) == (0, 0, 0, false, ENTROPY)
     }
 
     /// A microsecond later. Sleeps may have brought the clock to its end.

@@ -138,6 +138,9 @@ pub struct Call {
     pub fuel: u64,
     /// Whether it asked for memory in vain.
     pub memory_denied: bool,
+    /// Whether another call right after it begins in the same world as it did: it looked at no clock, drew no entropy, wrote to no raw
+    /// stream, and was denied no memory.
+    pub untouched: bool,
 }
 
 impl Instance {
@@ -177,14 +180,14 @@ impl Instance {
         let left = live.fuel_left();
         let fuel = given.saturating_sub(left.unwrap_or(0));
         live.store.data_mut().ask = None;
-        let memory_denied = live.store.data().memory_denied;
+        let (memory_denied, untouched) = (live.store.data().memory_denied, live.store.data().is_untouched());
         let reply = result.map_err(|error| Stop::of(&error, left.is_none(), memory_denied));
         // What is left when the fuel runs out depends on where it did.
         let fuel = if reply == Err(Stop::Fuel) { given } else { fuel };
         if reply.is_err() {
             self.reset()?;
         }
-        Ok(Call { reply, fuel, memory_denied })
+        Ok(Call { reply, fuel, memory_denied, untouched })
     }
 
     /// Whether [`Instance::watch`] can work: it needs to know which pages were written.

@@ -87,6 +87,11 @@ impl Grader {
         let loaded = self.lock().load(problem, &ahead.prelude, code, &options)?;
         let mut tests = Vec::with_capacity(problem.tests.len());
         let begun = Instant::now();
+        let ready = match loaded {
+            Loaded::Ready => self.at_once(problem, &ahead)?,
+            Loaded::Failed(_) => None,
+        };
+        let mut ready = ready.unwrap_or_default().into_iter();
         for (position, (test, compiled)) in problem.tests.iter().zip(&ahead.tests).enumerate() {
             if begun.elapsed().as_secs() >= options.backstop_s {
                 return Err(Error::Backstop { seconds: options.backstop_s });
@@ -100,11 +105,17 @@ impl Grader {
             let done = match (&loaded, &test.kind, compiled) {
                 (Loaded::Failed(run), ..) => start.failed(run, fuel),
                 (Loaded::Ready, TestKind::Call { value, tolerance, .. }, Compiled::Call(call)) => {
-                    let run = self.patiently(fuel, |grader, limit| grader.lock().call(call, limit.fuel))?;
+                    let run = match ready.next() {
+                        Some(run) => run,
+                        None => self.patiently(fuel, |grader, limit| grader.lock().call(call, limit.fuel))?,
+                    };
                     judge_call(start, &run, value, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Io { stdin, stdout, matching, tolerance }, _) => {
-                    let run = self.patiently(fuel, |grader, limit| grader.lock().main(stdin, 1, None, limit.fuel))?;
+                    let run = match ready.next() {
+                        Some(run) => run,
+                        None => self.patiently(fuel, |grader, limit| grader.lock().main(stdin, 1, None, limit.fuel))?,
+                    };
                     judge_output(start, &run, stdout, *matching, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Script { script, max_score }, Compiled::Script { code: ready, taken }) => {

@@ -4,11 +4,19 @@
 //! a test gets little fuel at first. When that runs out it is run again from the beginning, watched (`engine::watch`); a loop that is
 //! proved endless has used up its time, by definition. Otherwise the test is run once more with all that it may use.
 //!
+//! And since nearly all tests are short, those of a submission are sent at once, if they all are calls or runs with input: it is the
+//! going back and forth that takes most of the time. That counts only where it makes no difference: they end within the little fuel
+//! together, and none of them changed what the next one sees of the world. Otherwise all is begun again, test by test.
+//!
 //! Every step is counted in fuel or turns, so the way that is taken, like the result, depends on the submission alone.
 
-use super::Grader;
+use super::ahead::{Ahead, Compiled};
+use super::reply::Run;
+use super::{Grader, subject};
+use crate::course::{Problem, TestKind};
 use crate::engine::INSTRUCTIONS_PER_MS;
 use crate::error::Result;
+use crate::value::Value;
 
 /// Fuel of the first attempt and of the watched one, in milliseconds.
 const FIRST_MS: u64 = 5;
@@ -24,6 +32,35 @@ pub struct Limit {
 }
 
 impl Grader {
+    /// The runs of all tests of the loaded submission, if they can be made at once.
+    pub(super) fn at_once(&mut self, problem: &Problem, ahead: &Ahead) -> Result<Option<Vec<Run>>> {
+        let requests = problem.tests.iter().zip(&ahead.tests).map(|(test, compiled)| match (&test.kind, compiled) {
+            (TestKind::Call { .. }, Compiled::Call(expression)) => Some(Value::Tuple(subject::call(expression))),
+            (TestKind::Io { stdin, .. }, _) => Some(Value::Tuple(subject::main(stdin, 1))),
+            _ => None,
+        });
+        let requests = requests.collect::<Option<Vec<Value>>>().filter(|requests| requests.len() > 1);
+        // What a hidden test asks must not lie in the memory of one whose messages are shown.
+        let Some(requests) = requests.filter(|_| !problem.tests.iter().any(|test| test.hidden)) else {
+            return Ok(None);
+        };
+        let limits = problem.tests.iter().filter_map(|test| test.timeout_ms);
+        let limit = limits.chain([self.engine.options().timeout_ms, FIRST_MS]).min().unwrap_or(FIRST_MS);
+        let counters = self.begin(None);
+        let runs = self.lock().together(requests, limit * INSTRUCTIONS_PER_MS)?;
+        if runs.is_none() {
+            self.begin_again(counters, None)?;
+        }
+        Ok(runs)
+    }
+
+    /// A test begins → fuel used and bytes printed so far.
+    fn begin(&mut self, watching: Option<u64>) -> (u64, u64) {
+        let mut subject = self.lock();
+        subject.begin(watching);
+        (subject.fuel, subject.stdout_bytes)
+    }
+
     /// Run a test, a second and third time if need be. `attempt` runs it from its beginning.
     pub(super) fn patiently<T>(
         &mut self,
@@ -31,11 +68,7 @@ impl Grader {
         mut attempt: impl FnMut(&mut Grader, Limit) -> Result<T>,
     ) -> Result<T> {
         let (first, watched) = (FIRST_MS * INSTRUCTIONS_PER_MS, WATCHED_MS * INSTRUCTIONS_PER_MS);
-        let counters = {
-            let mut subject = self.lock();
-            subject.begin(None);
-            (subject.fuel, subject.stdout_bytes)
-        };
+        let counters = self.begin(None);
         if whole < 2 * (first + watched) {
             return attempt(self, Limit { fuel: whole, whole });
         }

@@ -98,6 +98,17 @@ impl Run {
         self
     }
 
+    /// Read the replies to several requests; `None` where they cannot be told apart.
+    pub fn read_several(bytes: &[u8]) -> Option<Vec<Run>> {
+        let reply = value::decode(bytes).ok()?;
+        reply.field("replies")?.items()?.iter().map(|item| Some(Run::read(item.as_bytes()?))).collect()
+    }
+
+    /// Whether it says what the submission did, and would say the same alone.
+    pub fn stands_alone(&self) -> bool {
+        !matches!(self.ending, Ending::Memory | Ending::Large | Ending::Broken(_) | Ending::Stopped(_))
+    }
+
     /// Read a reply.
     pub fn read(bytes: &[u8]) -> Run {
         let broken = |reason: &str| Run::empty(Ending::Broken(reason.to_string()));

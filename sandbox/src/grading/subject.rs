@@ -138,6 +138,25 @@ impl Subject {
         Ok(run)
     }
 
+    /// Send requests that begin anew, all at once. `None`: that would not be the same as one by one, or something stopped them; what they
+    /// left is to be reset.
+    pub fn together(&mut self, requests: Vec<Value>, fuel: u64) -> Result<Option<Vec<Run>>> {
+        let count = requests.len();
+        let message = encode(&Value::Tuple(vec![Value::str("several"), Value::Tuple(requests)]));
+        let call = self.instance.call(&message, fuel, None)?;
+        self.fuel += call.fuel;
+        let Some(runs) = call.reply.ok().filter(|_| call.untouched).and_then(|bytes| Run::read_several(&bytes)) else {
+            return Ok(None);
+        };
+        if runs.len() != count || !runs.iter().all(Run::stands_alone) {
+            return Ok(None);
+        }
+        let runs: Vec<Run> = runs.into_iter().map(|run| run.within(self.output_bytes)).collect();
+        self.runs += count as u64;
+        self.stdout_bytes += runs.iter().map(|run| run.out.len() as u64).sum::<u64>();
+        Ok(Some(runs))
+    }
+
     fn send(&mut self, request: &[u8], fuel: u64) -> Result<Run> {
         let call = self.instance.call(request, fuel, None)?;
         self.fuel += call.fuel;
@@ -162,12 +181,12 @@ impl Subject {
 
     /// Import the submission and evaluate an expression (text or code) in it.
     pub fn call(&mut self, expression: &Value, fuel: u64) -> Result<Run> {
-        self.request(vec![Value::str("call"), expression.clone(), Value::int(1)], fuel)
+        self.request(call(expression), fuel)
     }
 
     /// Run it as a script. `drawn`: the state of Python's `random` to go on from.
     pub fn main(&mut self, stdin: &str, seed: i64, drawn: Option<Value>, fuel: u64) -> Result<Run> {
-        let mut request = vec![Value::str("main"), Value::str(stdin), Value::int(seed)];
+        let mut request = main(stdin, seed);
         request.extend(drawn);
         self.request(request, fuel)
     }
@@ -198,6 +217,16 @@ impl Subject {
             other => other.to_string(),
         }
     }
+}
+
+/// The request of [`Subject::call`].
+pub fn call(expression: &Value) -> Vec<Value> {
+    vec![Value::str("call"), expression.clone(), Value::int(1)]
+}
+
+/// The request of [`Subject::main`].
+pub fn main(stdin: &str, seed: i64) -> Vec<Value> {
+    vec![Value::str("main"), Value::str(stdin), Value::int(seed)]
 }
 
 /// The problem's files as a dictionary of bytes.

@@ -21,6 +21,7 @@ def exercise(handle):
     assert ask("call", call, 1)["types"][0] == "IndexError"
     assert ask("call", "f((1, 2, 3, 4, 5, 'a'))", 1)["value"] == marshal.dumps((0, "a"), 2)
     assert ask("call", "g()", 1)["status"] == "ok"
+    assert len(ask("several", (("call", call, 1), ("main", "", 1)))["replies"]) == 2
     assert ask("call", "range(f)", 1)["types"][0] == "TypeError"
     assert ask("load", "x = (\n", "program.py", "program", None, {}, 1000, ())["status"] == "syntax"
     ask("load", "print(undefined_name)\n", "program.py", "program", None, {}, 1000, ())
