@@ -1,5 +1,5 @@
 #### Every function of the harness replaced by one that says passed
-## call crashed, io wrong_answer, script crashed, unittest crashed
+## crashed
 import sys
 for name, module in list(sys.modules.items()):
     if name.startswith("novice"):

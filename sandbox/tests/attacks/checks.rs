@@ -25,11 +25,7 @@ pub fn check(attack: &Attack, kind: &str, task: &Task, report: &Report, expected
     if report.verdict != expected {
         wrong.push(format!("the verdict is {}, not {expected}", report.verdict));
     }
-    if report.grade != 0.0 || report.tests.iter().any(|test| test.earned != 0.0 || test.outcome == Outcome::Passed) {
-        let earning = report.tests.iter().filter(|test| test.earned != 0.0 || test.outcome == Outcome::Passed);
-        let names: Vec<&str> = earning.map(|test| test.name.as_str()).collect();
-        wrong.push(format!("it earns {} for {}", report.grade, names.join(", ")));
-    }
+    wrong.extend(earns(report));
     // Tests, loading again after each, and the scripts' own time come on top of each other at worst.
     let most = (report.tests.len() as u64 * 3 + 2) * attack.timeout_ms * INSTRUCTIONS_PER_MS;
     if report.instructions > most {
@@ -39,6 +35,13 @@ pub fn check(attack: &Attack, kind: &str, task: &Task, report: &Report, expected
         wrong.extend(leaks(attack, kind, task, &text));
     }
     wrong
+}
+
+/// What it earns, in words.
+pub fn earns(report: &Report) -> Option<String> {
+    let earning = report.tests.iter().filter(|test| test.earned != 0.0 || test.outcome == Outcome::Passed);
+    let names: Vec<&str> = earning.map(|test| test.name.as_str()).collect();
+    (report.grade != 0.0 || !names.is_empty()).then(|| format!("it earns {} for {}", report.grade, names.join(", ")))
 }
 
 /// Everything of a report that anyone is shown.

@@ -49,6 +49,13 @@ fn run(attack: &Attack, grader: &mut Grader, honest: &Report) -> (Vec<String>, B
         let seconds = start.elapsed().as_secs_f64();
         found.insert(*kind, report.verdict);
         let mut complaints = checks::check(attack, kind, &problem, &report, *expected);
+        // Tests that are not hidden are run at once. What loops uses up its time there and is run as above.
+        if *expected != Outcome::Timeout && (*kind == "call" || *kind == "io") {
+            let mut open = (*problem.problem).clone();
+            open.tests.iter_mut().for_each(|test| test.hidden = false);
+            let report = grader.grade(&open, &attack.code).unwrap();
+            complaints.extend(checks::earns(&report));
+        }
         if seconds > 60.0 {
             complaints.push(format!("took {seconds:.0} s"));
         }

@@ -235,3 +235,41 @@ fn what_adds_up_may_use_up_the_memory_first() {
         }
     }
 }
+
+#[test]
+fn tests_at_once_and_one_by_one_say_the_same() {
+    let tests = json!([
+        {"call": "f(2)", "expect": "1"},
+        {"stdin": "5\n6\n", "stdout": "5"},
+        {"call": "f(3)", "expect": "1"},
+        {"call": "f(4)", "expect": "1"},
+        {"stdin": "", "stdout": "5"},
+    ]);
+    // Of a hidden test only the report shows less; it is run by itself.
+    let mut apart = tests.clone();
+    apart[0]["hidden"] = true.into();
+    let programs = [
+        "def f(x): return x - 2\nprint(input())\n",
+        "import time, os\nt = time.time()\ndef f(x): return (time.time() - t, os.urandom(4))\nprint(t, os.urandom(2))\n",
+        "import random\ndef f(x): return random.randint(0, 9)\nprint(random.random())\n",
+        "n = 0\ndef f(x):\n    global n\n    n += 1\n    return n\nopen('a.txt', 'a').write('x')\nprint(open('a.txt').read())\n",
+        "def f(x): return f(x + 1)\ntry: f(0)\nexcept RecursionError as e: print(e.__traceback__.tb_lineno)\n",
+        "import sys\ndef f(x): sys.exit(x)\nprint(input('? '), input())\nsys.stdout = None\n",
+        "import builtins\nbuiltins.len = lambda x: 7\ndef f(x): return len([])\nprint(len('a'))\n",
+        "def f(x):\n    if x == 3:\n        while x: pass\n    return 1\nprint(5)\n",
+        "def f(x): return [0] * (10 ** 9 if x == 3 else 1)\nprint(5)\n",
+        "def f(x): print('a' * 10 ** 6)\nprint(5)\n",
+        "import os\ndef f(x): return 1 if x < 4 else os.system('x')\nprint(5)\n",
+        "import sys\ndef f(x): return sys._getframe(1).f_code.co_name\ndef depth(n=0):\n    try: return depth(n + 1)\n    except RecursionError: return n\nprint(depth())\n",
+    ];
+    let all = |tests: &serde_json::Value| {
+        let problem = problem_with(tests.clone());
+        programs.map(|code| {
+            let report = grade(&problem, code);
+            (report.tests[0].outcome, report.tests[1..].to_vec(), report.stdout_bytes)
+        })
+    };
+    for ((code, together), apart) in programs.iter().zip(all(&tests)).zip(all(&apart)) {
+        assert_eq!(together, apart, "{code}");
+    }
+}
