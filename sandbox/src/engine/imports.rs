@@ -118,18 +118,12 @@ type Guest<'a> = Caller<'a, Host>;
 /// Instructions that a byte of entropy or of raw output counts as. Work done out here must count, or it would be free.
 const PER_BYTE: u64 = 18;
 
-fn fuel_left(guest: &mut Guest) -> Result<i64> {
+/// Take instructions from the guest's own, or end its run when it has too few → what is left.
+fn spend(guest: &mut Guest, instructions: u64) -> Result<i64> {
     let fuel = guest.data().fuel.ok_or_else(|| format_err!("called before the instance was ready"))?;
-    Ok(fuel.get(guest).i64().unwrap_or(0))
-}
-
-/// Take instructions from the guest's own, or end its run when it has too few.
-fn spend(guest: &mut Guest, instructions: u64) -> Result<()> {
-    let left = fuel_left(guest)?.saturating_sub_unsigned(instructions);
-    if let Some(fuel) = guest.data().fuel {
-        fuel.set(&mut *guest, Val::I64(left))?;
-    }
-    if left < 0 { Err(Error::from(Trap::OutOfFuel)) } else { Ok(()) }
+    let left = fuel.get(&mut *guest).i64().unwrap_or(0).saturating_sub_unsigned(instructions);
+    fuel.set(&mut *guest, Val::I64(left))?;
+    if left < 0 { Err(Error::from(Trap::OutOfFuel)) } else { Ok(left) }
 }
 
 fn write(guest: &mut Guest, at: i32, bytes: &[u8]) -> Result<()> {
@@ -205,13 +199,16 @@ fn clocks(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> 
             write_u32(&mut guest, result + 8, (now % NANOSECOND) as u32)
         })?,
         "resolution" if wall => linker.func_wrap(interface, name, |mut guest: Guest, result: i32| -> Result<()> {
-            mark(&mut guest)?;
+            signal(&mut guest, |watch, memory, _, fuel| {
+                watch.mark(memory, fuel);
+                Turn::GoOn
+            })?;
             write_u64(&mut guest, result, 0)?;
             write_u32(&mut guest, result + 8, 1000)
         })?,
         "now" => linker.func_wrap(interface, name, |mut guest: Guest| -> u64 { guest.data_mut().tick() })?,
         "resolution" => linker.func_wrap(interface, name, |mut guest: Guest| -> Result<u64> {
-            turn(&mut guest)?;
+            signal(&mut guest, Watch::turn)?;
             Ok(1000)
         })?,
         "subscribe-duration" => linker.func_wrap(interface, name, |mut guest: Guest, duration: u64| -> i32 {
@@ -368,19 +365,11 @@ fn ask(linker: &mut Linker<Host>, interface: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The harness of a watched submission looks at the other clock's resolution: a loop of its own comes next, or fuel is not to be counted.
-fn mark(guest: &mut Guest) -> Result<()> {
+/// The harness of a watched submission looks at a clock's resolution: the monotonic one's to say that a loop turns, the wall clock's that a
+/// loop of its own comes next, or that it begins or ends a work whose fuel is not the program's (`watch.py`).
+fn signal(guest: &mut Guest, tell: impl FnOnce(&mut Watch, &[u8], Registers, i64) -> Turn) -> Result<()> {
     let Some(mut watch) = guest.data_mut().watch.take() else { return Ok(()) };
-    let (memory, fuel) = (guest.data().memory()?, fuel_left(guest)?);
-    watch.mark(memory.data(&*guest), fuel);
-    guest.data_mut().watch = Some(watch);
-    Ok(())
-}
-
-/// It looks at this clock's resolution, which is how it tells that a loop turns.
-fn turn(guest: &mut Guest) -> Result<()> {
-    let Some(mut watch) = guest.data_mut().watch.take() else { return Ok(()) };
-    let (memory, fuel) = (guest.data().memory()?, fuel_left(guest)?);
+    let (memory, fuel) = (guest.data().memory()?, spend(guest, 0)?);
     let mut registers: Registers = Vec::with_capacity(8);
     for global in guest.data().globals.clone() {
         registers.push(match global.get(&mut *guest) {
@@ -391,7 +380,7 @@ fn turn(guest: &mut Guest) -> Result<()> {
     }
     let host = guest.data();
     registers.extend([host.now, host.wake, host.entropy, host.raw_output]);
-    let said = watch.turn(memory.data(&*guest), registers, fuel);
+    let said = tell(&mut watch, memory.data(&*guest), registers, fuel);
     guest.data_mut().watch = Some(watch);
     match said {
         Turn::GoOn => Ok(()),

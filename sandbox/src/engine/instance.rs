@@ -11,7 +11,8 @@ use wasmtime::{Global, Memory, Store, Trap, TypedFunc, Val};
 
 use super::imports::{Ask, Realloc};
 use super::restore::{PAGE, Restorer};
-use super::watch::{Sums, Watch};
+use super::sums::Sums;
+use super::watch::Watch;
 use super::{Engine, Host};
 use crate::error::{Error, Result};
 

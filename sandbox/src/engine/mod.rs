@@ -8,6 +8,7 @@
 //! | `instance` | one instance: call it, bound it, put it back to its first state |
 //! | `pagemap` | which pages of memory have been written |
 //! | `restore` | putting the written pages back |
+//! | `sums` | what a watched loop would have counted and collected |
 //! | `watch` | proofs that a loop never ends |
 
 mod cache;
@@ -16,6 +17,7 @@ mod imports;
 mod instance;
 mod pagemap;
 mod restore;
+mod sums;
 mod watch;
 
 use std::collections::BTreeSet;

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use super::instance::Pristine;
 use super::pagemap::PageMap;
 use super::restore::PAGE;
+use super::sums::{State, Sums};
 
 /// Turns after which nothing is expected any more.
 const MAX_TURNS: u32 = 6000;
@@ -35,20 +36,6 @@ const MAX_COMPARISONS: u32 = 400;
 const MAX_WRITTEN: usize = 8 << 20;
 /// Turns of the harness's calibrating loops (`watch.py`).
 const CALIBRATING: u32 = 12;
-/// Fuel that the harness takes at a turn, and where the program would add up, outside of the times when it is not counted. At most: found by
-/// comparing loops that differ in one more turn (6,407 with the harness, 306 without), one more `append` (5,456 and 487), and one more
-/// `n = n + 1` (6,110 and 752), of which the sum is made by the program all the same.
-const TURN_FUEL: u64 = 6150;
-const SITE_FUEL: u64 = 5000;
-const ASSIGNED_SITE_FUEL: u64 = 5400;
-/// Numbers on the slate (`watch.py`), and values of the first.
-const STATE: usize = 0;
-const GROWTH: usize = 1;
-const ELSEWHERE: usize = 3;
-const ASSIGNED: usize = 4;
-const HOLDING: u32 = 1;
-const VOID: u32 = 2;
-
 /// What a turn tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -82,73 +69,6 @@ pub struct Watch {
     /// Globals at the head of [`Registers`]: the part that tells the frame.
     globals: usize,
     sums: Sums,
-}
-
-/// What variables that do not add up any more would have come to.
-#[derive(Default)]
-pub struct Sums {
-    /// Where the guest notes how things stand.
-    slate: usize,
-    /// Fuel that a run may use by its own terms.
-    whole: u64,
-    /// Bytes that it may still take.
-    room: u64,
-    /// Whether nothing adds up any more.
-    active: bool,
-    /// Fuel that was left when the program last went on. `None`: the harness is at work.
-    since: Option<i64>,
-    /// Since the photograph was taken: fuel, bytes, turns, and times that the program would have added up.
-    fuel: u64,
-    bytes: u64,
-    turns: u64,
-    sites: u64,
-}
-
-impl Sums {
-    pub fn new(slate: usize, whole: u64, room: u64) -> Sums {
-        Sums { slate, whole, room, ..Sums::default() }
-    }
-
-    /// A number on the slate.
-    fn note(&self, number: usize, memory: &[u8]) -> u32 {
-        let at = self.slate + 4 * number;
-        let bytes = memory.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-        if self.slate == 0 { 0 } else { bytes.map_or(VOID, u32::from_le_bytes) }
-    }
-
-    /// The harness begins or ends its work.
-    fn mark(&mut self, left: i64) {
-        match self.since.take() {
-            Some(since) => self.fuel += u64::try_from(since - left).unwrap_or(0),
-            None => {
-                self.since = Some(left);
-                self.sites += 1;
-            }
-        }
-    }
-
-    /// A turn is over.
-    fn turn(&mut self, left: i64, memory: &[u8]) {
-        self.since = Some(left);
-        self.turns += 1;
-        self.bytes += u64::from(self.note(GROWTH, memory));
-    }
-
-    /// The photograph is taken.
-    fn restart(&mut self) {
-        (self.fuel, self.bytes, self.turns, self.sites) = (0, 0, 0, 0);
-    }
-
-    /// Whether the time is over before the memory is, when what happened since the photograph happens again and again.
-    fn time_runs_out_first(&self, memory: &[u8]) -> bool {
-        if self.bytes == 0 {
-            return true;
-        }
-        let site = if self.note(ASSIGNED, memory) == 0 { SITE_FUEL } else { ASSIGNED_SITE_FUEL };
-        let fuel = self.fuel.saturating_sub(TURN_FUEL * self.turns + site * self.sites);
-        let rounds = self.whole.checked_div(fuel).unwrap_or(u64::MAX);
-        self.note(ELSEWHERE, memory) == 0 && rounds.saturating_add(1).saturating_mul(self.bytes) <= self.room
-    }
 }
 
 struct Photo {
@@ -192,7 +112,7 @@ impl Watch {
     /// The next turns are those of a loop of the harness in the outermost frame; or, where nothing adds up any more, the harness
     /// begins or ends a work of its own.
     pub fn mark(&mut self, memory: &[u8], fuel: i64) {
-        if self.sums.note(STATE, memory) == HOLDING {
+        if self.sums.state(memory) == State::Held {
             self.sums.mark(fuel);
         } else {
             self.restart();
@@ -202,15 +122,11 @@ impl Watch {
 
     /// The program's loop turns, in an instance with this memory, these registers, and this much fuel left.
     pub fn turn(&mut self, memory: &[u8], registers: Registers, fuel: i64) -> Turn {
-        match self.sums.note(STATE, memory) {
-            0 => {}
-            HOLDING => {
-                if !std::mem::replace(&mut self.sums.active, true) {
-                    self.next_photo = self.turns;
-                }
-                self.sums.turn(fuel, memory);
-            }
-            _ => return Turn::GiveUp,
+        match self.sums.state(memory) {
+            State::AddsUp => {}
+            State::Held if self.sums.turn(fuel, memory) => self.next_photo = self.turns,
+            State::Held => {}
+            State::Void => return Turn::GiveUp,
         }
         if self.calibrating > 0 {
             self.calibrating -= 1;
@@ -235,7 +151,7 @@ impl Watch {
         let same = self.same(&photo, memory, &registers);
         self.photo = Some(photo);
         match same {
-            Some(true) if self.sums.active && !self.sums.time_runs_out_first(memory) => Turn::GiveUp,
+            Some(true) if !self.sums.time_runs_out_first(memory) => Turn::GiveUp,
             Some(true) => Turn::Endless,
             Some(false) => Turn::GoOn,
             None => Turn::GiveUp,
@@ -302,37 +218,6 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_loop_that_uses_up_the_memory_first_is_not_endless() {
-        // The slate at 16: growth of 10 bytes a turn.
-        let mut memory = vec![0u8; 64];
-        memory[16] = HOLDING as u8;
-        memory[16 + 4 * GROWTH] = 10;
-        let after = |fuel: i64, room: u64, memory: &[u8]| {
-            let mut sums = Sums::new(16, 1_000_000, room);
-            sums.turn(900_000, memory);
-            sums.restart();
-            // Two turns, in the first of which the program would have added up once.
-            let mut left = 900_000 - fuel - (2 * TURN_FUEL + SITE_FUEL) as i64;
-            sums.mark(left);
-            sums.mark(left);
-            left -= 1;
-            sums.mark(left);
-            sums.turn(left, memory);
-            sums.mark(left);
-            sums.turn(left, memory);
-            sums.time_runs_out_first(memory)
-        };
-        // 999 fuel and one more: 1,000 rounds of 20 bytes, and the one that is under way.
-        assert!(after(999, 20_020, &memory));
-        assert!(!after(999, 20_019, &memory));
-        assert!(!after(-1, u64::MAX - 1, &memory));
-        memory[16 + 4 * ELSEWHERE] = 1;
-        assert!(!after(999, 20_020, &memory));
-        memory[16 + 4 * GROWTH] = 0;
-        assert!(after(999, 0, &memory));
-    }
 
     /// Drive a watch over a memory that `step` changes, until it says something.
     fn drive(mut step: impl FnMut(u32, &mut [u8]) -> Registers) -> (Turn, u32) {

@@ -9,7 +9,7 @@
 //! | `examiner` | test scripts in an instance of their own |
 //! | `trust` | what a test script may say to an object of the submission |
 //! | `names` | names of a test script that the submission may not take over |
-//! | `patience` | tests that take long are run again, watched for loops without end |
+//! | `patience` | little fuel at first, for all tests at once; what takes long is run again, watched for loops without end |
 //!
 //! A program is compiled once. Each test runs it afresh: a new module, the same random seed, the original built-ins and files. A
 //! test that had to be stopped costs its instance, so the next one starts from an untouched one. Between submissions everything is put
@@ -36,6 +36,7 @@ use crate::outcome::Outcome;
 use crate::report::{Report, TestReport, visible};
 use crate::value::equal;
 use ahead::{Ahead, Compiled};
+use patience::Limit;
 use reply::{Ending, Run};
 use subject::{Loaded, Subject};
 
@@ -87,11 +88,10 @@ impl Grader {
         let loaded = self.lock().load(problem, &ahead.prelude, code, &options)?;
         let mut tests = Vec::with_capacity(problem.tests.len());
         let begun = Instant::now();
-        let ready = match loaded {
-            Loaded::Ready => self.at_once(problem, &ahead)?,
-            Loaded::Failed(_) => None,
+        let mut made = match loaded {
+            Loaded::Ready => self.at_once(problem, &ahead)?.into_iter(),
+            Loaded::Failed(_) => Vec::new().into_iter(),
         };
-        let mut ready = ready.unwrap_or_default().into_iter();
         for (position, (test, compiled)) in problem.tests.iter().zip(&ahead.tests).enumerate() {
             if begun.elapsed().as_secs() >= options.backstop_s {
                 return Err(Error::Backstop { seconds: options.backstop_s });
@@ -105,17 +105,13 @@ impl Grader {
             let done = match (&loaded, &test.kind, compiled) {
                 (Loaded::Failed(run), ..) => start.failed(run, fuel),
                 (Loaded::Ready, TestKind::Call { value, tolerance, .. }, Compiled::Call(call)) => {
-                    let run = match ready.next() {
-                        Some(run) => run,
-                        None => self.patiently(fuel, |grader, limit| grader.lock().call(call, limit.fuel))?,
-                    };
+                    let attempt = |grader: &mut Grader, limit: Limit| grader.lock().call(call, limit.fuel);
+                    let run = made.next().map_or_else(|| self.patiently(fuel, attempt), Ok)?;
                     judge_call(start, &run, value, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Io { stdin, stdout, matching, tolerance }, _) => {
-                    let run = match ready.next() {
-                        Some(run) => run,
-                        None => self.patiently(fuel, |grader, limit| grader.lock().main(stdin, 1, None, limit.fuel))?,
-                    };
+                    let attempt = |grader: &mut Grader, limit: Limit| grader.lock().main(stdin, 1, None, limit.fuel);
+                    let run = made.next().map_or_else(|| self.patiently(fuel, attempt), Ok)?;
                     judge_output(start, &run, stdout, *matching, *tolerance, fuel)
                 }
                 (Loaded::Ready, TestKind::Script { script, max_score }, Compiled::Script { code: ready, taken }) => {

@@ -1,12 +1,12 @@
-//! Tests that take long.
+//! How much fuel a test gets, and when.
 //!
-//! Nearly all tests end within a few milliseconds; those that do not are mostly loops without end, which would use up their whole time. So
-//! a test gets little fuel at first. When that runs out it is run again from the beginning, watched (`engine::watch`); a loop that is
-//! proved endless has used up its time, by definition. Otherwise the test is run once more with all that it may use.
+//! Nearly all tests end within a few milliseconds. So those of a submission are sent at once with little fuel, if they all are calls or runs with
+//! input: the going back and forth takes a third of a short test's time. That counts only where it makes no difference: they end within
+//! the little fuel together, and none of them changed what the next one sees of the world. Otherwise all is begun again, test by test.
 //!
-//! And since nearly all tests are short, those of a submission are sent at once, if they all are calls or runs with input: it is the
-//! going back and forth that takes most of the time. That counts only where it makes no difference: they end within the little fuel
-//! together, and none of them changed what the next one sees of the world. Otherwise all is begun again, test by test.
+//! Tests that take longer are mostly loops without end, which would use up their whole time. So a test by itself gets little fuel at first,
+//! too. When that runs out it is run again from the beginning, watched (`engine::watch`); a loop that is proved endless has used up its
+//! time, by definition. Otherwise the test is run once more with all that it may use.
 //!
 //! Every step is counted in fuel or turns, so the way that is taken, like the result, depends on the submission alone.
 
@@ -32,8 +32,8 @@ pub struct Limit {
 }
 
 impl Grader {
-    /// The runs of all tests of the loaded submission, if they can be made at once.
-    pub(super) fn at_once(&mut self, problem: &Problem, ahead: &Ahead) -> Result<Option<Vec<Run>>> {
+    /// The runs of all tests of the loaded submission; none where they are to be made one by one.
+    pub(super) fn at_once(&mut self, problem: &Problem, ahead: &Ahead) -> Result<Vec<Run>> {
         let requests = problem.tests.iter().zip(&ahead.tests).map(|(test, compiled)| match (&test.kind, compiled) {
             (TestKind::Call { .. }, Compiled::Call(expression)) => Some(Value::Tuple(subject::call(expression))),
             (TestKind::Io { stdin, .. }, _) => Some(Value::Tuple(subject::main(stdin, 1))),
@@ -42,16 +42,16 @@ impl Grader {
         let requests = requests.collect::<Option<Vec<Value>>>().filter(|requests| requests.len() > 1);
         // What a hidden test asks must not lie in the memory of one whose messages are shown.
         let Some(requests) = requests.filter(|_| !problem.tests.iter().any(|test| test.hidden)) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let limits = problem.tests.iter().filter_map(|test| test.timeout_ms);
         let limit = limits.chain([self.engine.options().timeout_ms, FIRST_MS]).min().unwrap_or(FIRST_MS);
         let counters = self.begin(None);
         let runs = self.lock().together(requests, limit * INSTRUCTIONS_PER_MS)?;
-        if runs.is_none() {
-            self.begin_again(counters, None)?;
+        match runs {
+            Some(runs) => Ok(runs),
+            None => self.begin_again(counters, None).map(|()| Vec::new()),
         }
-        Ok(runs)
     }
 
     /// A test begins → fuel used and bytes printed so far.
