@@ -57,7 +57,7 @@ def main():
         axes.set(xlabel="step", ylabel="loss, nats a token")
         axes.legend()
         figure.tight_layout()
-        figure.savefig(options.plot)
+        figure.savefig(options.plot, metadata={"Date": None})
 
 
 if __name__ == "__main__":

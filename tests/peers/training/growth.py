@@ -97,7 +97,7 @@ def plot(lines, path):
             axes.set(xlabel=label, ylabel=title, xscale="log", yscale="log")
             axes.legend()
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """An epoch of SFT or DPO on real trajectories: TRL in its ways, and ours, in the same run. See README.md."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def main():
     options = parser.parse_args()
     folder = common.model_folder(options)
     rows = common.export(options, folder)
+    if options.work == "dpo" and not json.loads(rows.read_text())["pairs"]:
+        sys.exit(f"--take {options.take}: these trajectories have no preference pairs; take more")
     side = Path(__file__).with_name("trl_side.py")
     shared = ["--batch", options.batch, "--budget", options.budget, "--rate", options.rate]
     ways = {"ours": lambda: common.ours(options, folder, rows, options.work, batch=options.batch,
