@@ -174,7 +174,7 @@ impl Default for SandboxSettings {
 pub struct MonitorSettings {
     /// Write TensorBoard logs.
     pub tensorboard: bool,
-    /// Steps between two checkpoints; 0 for the ends of stages only.
+    /// Steps between two checkpoints, of which there is one after ten minutes in any case; 0 for the ends of stages only.
     pub checkpoint_every: usize,
     /// Rollouts printed and logged as conversations, each time.
     pub samples: usize,

@@ -12,11 +12,14 @@ use crate::monitor::{Monitor, StageMonitor};
 use crate::optimiser::{AdamW, schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tch::Tensor;
 
 /// Steps with gradients that are not finite, in a row, after which a stage gives up.
 const MAX_SKIPPED: usize = 20;
+
+/// A run that is killed loses no more than this and a step, however long its steps take.
+const LONGEST_UNSAVED: Duration = Duration::from_secs(600);
 
 /// Named numbers of a step.
 pub(super) type Named = Vec<(String, f64)>;
@@ -99,6 +102,7 @@ pub(super) fn drive(
     if resume.is_none() {
         write(&mut log, 0, &held_out(stage, at)?)?;
     }
+    let mut saved = Instant::now();
     while step < total {
         if at.interrupt.requested() {
             save(at, &mut log, index, stage, &optimiser, step, skipped)?;
@@ -142,14 +146,19 @@ pub(super) fn drive(
         let mut timings = vec![("seconds", started.elapsed().as_secs_f64())];
         timings.extend(stage.timings());
         log.timing(step as u64, &timings)?;
-        let every = at.run.monitor.checkpoint_every;
-        if step < total && every > 0 && step % every == 0 {
+        if step < total && due(step, at.run.monitor.checkpoint_every, saved.elapsed()) {
             save(at, &mut log, index, stage, &optimiser, step, skipped)?;
+            saved = Instant::now();
         }
     }
     save(at, &mut log, index, stage, &optimiser, step, skipped)?;
     log.finish();
     Ok(())
+}
+
+/// Whether a checkpoint is due after `step` steps, `unsaved` after the last one; never where there are to be none on the way.
+fn due(step: usize, every: usize, unsaved: Duration) -> bool {
+    every > 0 && (step.is_multiple_of(every) || unsaved >= LONGEST_UNSAVED)
 }
 
 /// Optimiser tensors stand in a checkpoint under this prefix, weights under [`WEIGHT`].
@@ -195,4 +204,17 @@ pub(super) fn restore_weights(at: &Trainee, checkpoint: &Checkpoint) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_come_after_so_many_steps_or_minutes() {
+        let (short, long) = (Duration::from_secs(599), Duration::from_secs(601));
+        assert_eq!([24, 25, 26, 50].map(|step| due(step, 25, short)), [false, true, false, true]);
+        assert!(due(1, 25, long));
+        assert!(!due(25, 0, long));
+    }
 }
