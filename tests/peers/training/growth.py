@@ -95,6 +95,8 @@ def plot(lines, path):
             for offset, name in enumerate(["Novice", "TRL, row by row"]):
                 axes.plot([s for s, _ in some], [line[at + offset] for _, line in some], marker="o", label=name)
             axes.set(xlabel=label, ylabel=title, xscale="log", yscale="log")
+            axes.set_xticks([s for s, _ in some], [str(s) for s, _ in some])
+            axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
             axes.legend()
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
