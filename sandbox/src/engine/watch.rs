@@ -36,6 +36,7 @@ const MAX_COMPARISONS: u32 = 400;
 const MAX_WRITTEN: usize = 8 << 20;
 /// Turns of the harness's calibrating loops (`watch.py`).
 const CALIBRATING: u32 = 12;
+
 /// What a turn tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
