@@ -1,11 +1,37 @@
 //! Loops over f32 that must be fast: written in plain Rust, compiled twice, for the baseline of the target and for
-//! AVX-512 or AVX2 where the CPU has them. All versions make the same operations in the same order (16 lanes, no fused
-//! multiply-add), so they give the same bits.
+//! AVX-512 or AVX2 (with FMA) where the CPU has them. All versions make the same operations in the same order (16 lanes; fused
+//! multiply-add where it is written), so they give the same bits.
 
 /// Lanes of the accumulators: one AVX-512 register, two of AVX2.
 pub(crate) const LANES: usize = 16;
 /// Numbers of a long row whose sum is made in f32; such sums are added in f64.
 pub(crate) const CHUNK: usize = 1024;
+
+/// The sets of instructions that there are loops of intrinsics for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// With FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Instructions {
+    /// The best that the CPU has; none where there are no loops for it.
+    pub fn best() -> Option<Instructions> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx512f") {
+                return Some(Instructions::Avx512);
+            }
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                return Some(Instructions::Avx2);
+            }
+        }
+        None
+    }
+}
 
 /// Declares a function whose body is compiled for several instruction sets; the best that the CPU has is chosen at each
 /// call.
@@ -19,7 +45,7 @@ macro_rules! widest {
             fn body $(<const $G: usize>)? ($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 #[allow(clippy::too_many_arguments)]
                 fn avx2 $(<const $G: usize>)? ($($arg: $ty),*) $(-> $ret)? { body $(::<$G>)? ($($arg),*) }
                 #[target_feature(enable = "avx512f")]
@@ -29,8 +55,8 @@ macro_rules! widest {
                     // SAFETY: the CPU has AVX-512F, as was just asked.
                     return unsafe { avx512 $(::<$G>)? ($($arg),*) };
                 }
-                if std::is_x86_feature_detected!("avx2") {
-                    // SAFETY: the CPU has AVX2, as was just asked.
+                if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                    // SAFETY: the CPU has AVX2 and FMA, as was just asked.
                     return unsafe { avx2 $(::<$G>)? ($($arg),*) };
                 }
             }

@@ -12,6 +12,7 @@ pub(crate) mod lanes;
 pub(crate) mod numbers;
 pub(crate) mod exact;
 pub(crate) mod parallel;
+pub(crate) mod attend;
 pub(crate) mod random;
 
 pub mod config;

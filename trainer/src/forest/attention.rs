@@ -11,8 +11,10 @@ use std::collections::hash_map::Entry;
 use tch::{Device, Kind, Tensor};
 
 use super::batch::Batch;
+use crate::attend::{Layout, Piece, Store, attend_each};
 use crate::error::{Result, TensorResult};
-use crate::model::{Attention, scaled_dot_product};
+use crate::model::{Attention, Model, scaled_dot_product};
+use crate::numbers::{Numbers, filled};
 use crate::tokens::FlatTree;
 
 /// A stretch of tokens without a branch.
@@ -37,16 +39,22 @@ pub(super) struct Cut {
 impl Cut {
     /// For the given trees, laid end to end.
     pub(super) fn new(trees: &[&FlatTree]) -> Cut {
-        let mut runs = Vec::new();
-        for tree in trees {
-            add_runs(tree, &mut runs);
-        }
+        let runs = runs(trees);
         let lengths = runs.iter().map(|r| r.len as i64).collect();
         Cut { runs, lengths, masks: HashMap::new() }
     }
 }
 
-/// The runs of one tree: segments, joined with their parent where it has no other child.
+/// The runs of all trees.
+fn runs(trees: &[&FlatTree]) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for tree in trees {
+        add_runs(tree, &mut runs);
+    }
+    runs
+}
+
+/// Adds the runs of one tree: segments, joined with their parent where it has no other child.
 fn add_runs(tree: &FlatTree, runs: &mut Vec<Run>) {
     let mut children = vec![0usize; tree.segments.len()];
     for parent in tree.segments.iter().filter_map(|s| s.parent) {
@@ -110,6 +118,56 @@ fn staircase(len: usize, before: usize, kind: Kind, device: Device) -> Result<Te
     Tensor::f_full(shape, f64::NEG_INFINITY, (kind, device)).and_then(|t| t.f_triu(before as i64 + 1)).op("mask")
 }
 
+/// [`Cut`] token by token, by the loops that decoding uses, without a graph: a token has the numbers to the bit that it had
+/// when it was drawn. For float32 on the CPU.
+#[derive(Debug)]
+pub(super) struct Chains {
+    runs: Vec<Run>,
+}
+
+impl Chains {
+    /// For the given trees, laid end to end.
+    pub(super) fn new(trees: &[&FlatTree]) -> Chains {
+        Chains { runs: runs(trees) }
+    }
+}
+
+impl Attention for Chains {
+    fn wants_gradient(&self) -> bool {
+        false
+    }
+
+    fn attend(&mut self, _layer: usize, q: Tensor, k: Tensor, v: Tensor) -> Result<Tensor> {
+        let ((_, heads, head_dim), (_, kv_heads, _)) = (q.size3().op("attention")?, k.size3().op("attention")?);
+        let [heads, kv_heads, head_dim] = [heads, kv_heads, head_dim].map(|n| n as usize);
+        let layout = Layout { layers: 1, heads, kv_heads, head_dim };
+        let (queries, keys, values) = (Numbers::of(&q)?, Numbers::of(&k)?, Numbers::of(&v)?);
+        let mut at = 0;
+        let mut stores = Vec::with_capacity(self.runs.len());
+        for run in &self.runs {
+            let part = at * layout.width()..(at + run.len) * layout.width();
+            let mut store = Store::new(layout);
+            store.write(0, 0, &keys[part.clone()], &values[part]);
+            stores.push(store);
+            at += run.len;
+        }
+        filled(&q.size(), |out| {
+            let (mut q, mut out) = (&*queries, out);
+            let mut pieces = Vec::with_capacity(self.runs.len());
+            for (run, store) in self.runs.iter().zip(&stores) {
+                let numbers = run.len * heads * head_dim;
+                let (own_q, later) = q.split_at(numbers);
+                let (own_out, behind) = std::mem::take(&mut out).split_at_mut(numbers);
+                let path = run.path.iter().map(|&up| stores[up].run(0, self.runs[up].len));
+                pieces.push(Piece { q: own_q, chain: path.chain([store.run(0, run.len)]).collect(), out: own_out });
+                (q, out) = (later, behind);
+            }
+            attend_each(&layout, pieces);
+            Ok(())
+        })
+    }
+}
+
 /// Attention over a forest with one boolean mask `[T, T]` straight from the rule `j <= i < end[j]`. Slow and simple: what
 /// [`Cut`] is tested against.
 #[derive(Debug)]
@@ -144,12 +202,20 @@ impl Attention for Dense {
     }
 }
 
-/// The attention that the options ask for.
+/// The attention that the options ask for, with a graph.
 pub(super) fn attention(batch: &Batch, kind: super::AttentionKind, device: Device) -> Result<Box<dyn Attention>> {
     Ok(match kind {
         super::AttentionKind::Cut => Box::new(Cut::new(batch.trees)),
         super::AttentionKind::Dense => Box::new(Dense::new(batch.trees, device)?),
     })
+}
+
+/// The same without a graph.
+pub(super) fn reading(batch: &Batch, kind: super::AttentionKind, model: &Model) -> Result<Box<dyn Attention>> {
+    match (kind, model.dtype(), model.device()) {
+        (super::AttentionKind::Cut, Kind::Float, Device::Cpu) => Ok(Box::new(Chains::new(batch.trees))),
+        _ => attention(batch, kind, model.device()),
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::batch::{Batch, on};
 use super::softmax::{Answer, Rows};
 use crate::error::{Error, Result, TensorResult};
 use crate::exact::Factors;
-use crate::model::Model;
+use crate::model::{Model, gradient};
 use crate::numbers::changed;
 
 /// Logits of a chunk, where the options leave it open: 64 MiB of them. With fewer rows the matrix library, which copies the
@@ -237,17 +237,6 @@ impl<'w> WeightGradient<'w> {
         }
         Ok(())
     }
-}
-
-/// The gradient of a leaf, zeros when it has none yet; shares its memory.
-pub(super) fn gradient(leaf: &Tensor) -> Result<Tensor> {
-    let grad = leaf.f_grad().op("gradient")?;
-    if grad.defined() {
-        return Ok(grad);
-    }
-    // There is no call that sets a gradient: let autograd make one. The derivative of `0 · Σ leaf` is 0 everywhere.
-    tch::with_grad(|| leaf.f_sum(Kind::Float)?.f_mul_scalar(0.0)?.f_backward()).op("gradient")?;
-    leaf.f_grad().op("gradient")
 }
 
 #[cfg(test)]

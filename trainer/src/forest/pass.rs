@@ -1,16 +1,16 @@
 //! The pass itself: trees through the model, targets through the head, and the gradient the same way back.
 //!
-//! Autograd covers the layers only. The head has its gradient in closed form (`head.rs`). The embedding's is added
-//! row by row: autograd would make a table of the size of the vocabulary for it.
+//! The layers go forward without a graph and back one by one (`model/backward.rs`). The head has its gradient in closed form
+//! (`head.rs`). The embedding's is added row by row: autograd would make a table of the size of the vocabulary for it.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use super::attention::attention;
+use super::attention::{attention, reading};
 use super::batch::Batch;
-use super::head::{Head, Read, gradient};
+use super::head::{Head, Read};
 use super::{Options, TargetLogProbs};
 use crate::error::{Error, Result, TensorResult};
-use crate::model::{Attention, Model};
+use crate::model::{Model, Tape, gradient};
 use crate::tokens::FlatTree;
 
 /// Log-probs of all targets of the trees, in one pass and without gradients; one entry a tree, each in the order of
@@ -20,7 +20,7 @@ use crate::tokens::FlatTree;
 /// [`Error::Usage`] for tokens outside the vocabulary or options that make no sense; [`Error::Tensor`] from libtorch.
 pub fn log_probs(model: &Model, trees: &[&FlatTree], options: &Options) -> Result<Vec<TargetLogProbs>> {
     let batch = Batch::new(trees, model)?;
-    let mut attention = attention(&batch, options.attention, model.device())?;
+    let mut attention = reading(&batch, options.attention, model)?;
     let hidden = tch::no_grad(|| {
         model.hidden_rows(&model.embed(&batch.tokens)?, &batch.positions, attention.as_mut(), &batch.rows)
     })?;
@@ -90,78 +90,51 @@ fn differentiate(model: &Model, batch: &Batch, options: &Options, loss: &mut Los
     if trainable.is_empty() {
         return Err(Error::Usage("nothing in the model is trainable; add adapters or unfreeze it".into()));
     }
-    let mut attention = attention(batch, options.attention, model.device())?;
-    let embedded = tch::no_grad(|| model.embed(&batch.tokens))?;
-    let first = match options.recompute {
-        false => through_at_once(model, batch, options, embedded, attention.as_mut(), loss)?,
-        true => layer_by_layer(model, batch, options, embedded, attention.as_mut(), loss)?,
-    };
+    let first = tch::no_grad(|| there_and_back(model, batch, options, loss))?;
     // The embedding's share: the rows that were looked up.
     let table = model.embedding();
-    if table.requires_grad() && batch.targets() > 0 {
+    if let (true, Some(first)) = (table.requires_grad(), first) {
         let mut grad = gradient(table)?;
         let _ = tch::no_grad(|| grad.f_index_add_(0, &batch.tokens, &first)).op("embedding gradient")?;
     }
     Ok(())
 }
 
-/// A tensor that autograd computes a gradient for.
-fn leaf(x: &Tensor) -> Result<Tensor> {
-    x.f_detach().and_then(|t| t.f_set_requires_grad(true)).op("leaf")
+/// What is kept of a layer for the way back.
+enum Kept {
+    Tape(Tape),
+    /// Only its input: the rest is computed again.
+    Input(Tensor),
 }
 
-/// Takes `gradient` back from `y` to all leaves below it.
-fn pull(y: &Tensor, gradient: &Tensor) -> Result<()> {
-    // The derivative of Σ y·g by y is g; there is no call that takes g itself.
-    y.f_mul(gradient).and_then(|t| t.f_sum(Kind::Float)?.f_backward()).op("backward")
-}
-
-/// The whole graph at once. Returns the gradient of the embedded tokens.
-fn through_at_once(
-    model: &Model,
-    batch: &Batch,
-    options: &Options,
-    embedded: Tensor,
-    attention: &mut dyn Attention,
-    loss: &mut Loss,
-) -> Result<Tensor> {
-    let x = leaf(&embedded)?;
-    let hidden = model.hidden_rows(&x, &batch.positions, attention, &batch.rows)?;
-    let slope = loss(&Head::new(model, batch, options, &hidden)?)?;
-    if batch.targets() > 0 {
-        pull(&hidden, &slope)?;
-    }
-    x.f_grad().op("backward")
-}
-
-/// One layer's graph at a time: forward without graphs, keeping each layer's input, then back layer by layer.
-fn layer_by_layer(
-    model: &Model,
-    batch: &Batch,
-    options: &Options,
-    embedded: Tensor,
-    attention: &mut dyn Attention,
-    loss: &mut Loss,
-) -> Result<Tensor> {
+/// Forward without a graph, then back layer by layer. Returns the gradient of the embedded tokens; none where no target asks
+/// for one.
+fn there_and_back(model: &Model, batch: &Batch, options: &Options, loss: &mut Loss) -> Result<Option<Tensor>> {
     let rotation = model.rotation(&batch.positions)?;
+    let mut reading = reading(batch, options.attention, model)?;
     let last = model.layers() - 1;
-    let mut inputs = vec![leaf(&embedded)?];
-    for index in 0..last {
-        let x = tch::no_grad(|| model.layer(index, &inputs[index], &rotation, attention, None))?;
-        inputs.push(leaf(&x)?);
+    let rows = |index: usize| (index == last).then_some(&batch.rows);
+    let mut x = model.embed(&batch.tokens)?;
+    let mut kept = Vec::with_capacity(model.layers());
+    for index in 0..=last {
+        let (y, tape) = model.layer(index, &x, &rotation, reading.as_mut(), rows(index))?;
+        kept.push(if options.recompute && index < last { Kept::Input(x) } else { Kept::Tape(tape) });
+        x = y;
     }
-    let hidden = model.last(&inputs[last], &rotation, attention, &batch.rows)?;
+    let hidden = model.final_norm(&x, reading.wants_gradient())?;
     let slope = loss(&Head::new(model, batch, options, &hidden)?)?;
-    if batch.targets() > 0 {
-        pull(&hidden, &slope)?;
-        drop(hidden);
-        for index in (0..last).rev() {
-            let above = inputs.pop().map(|x| x.f_grad()).transpose().op("backward")?;
-            let y = model.layer(index, &inputs[index], &rotation, attention, None)?;
-            if let Some(gradient) = above {
-                pull(&y, &gradient)?;
-            }
-        }
+    if batch.targets() == 0 {
+        return Ok(None);
     }
-    inputs[0].f_grad().op("backward")
+    let mut attention = attention(batch, options.attention, model.device())?;
+    let mut gradient = model.final_norm_backward(&x, &slope)?;
+    while let Some(layer) = kept.pop() {
+        let index = kept.len();
+        let tape = match layer {
+            Kept::Tape(tape) => tape,
+            Kept::Input(x) => model.layer(index, &x, &rotation, reading.as_mut(), rows(index))?.1,
+        };
+        gradient = model.layer_backward(index, tape, &rotation, attention.as_mut(), rows(index), &gradient)?;
+    }
+    Ok(Some(gradient))
 }

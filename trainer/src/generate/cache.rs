@@ -8,12 +8,12 @@
 use tch::{Device, Kind};
 
 use super::device::DeviceStore;
-use super::store::{Layout, Store};
+use crate::attend::{Layout, Store};
 use crate::error::{Error, Result};
 
 /// Where a store keeps its numbers.
 pub(super) enum Kept {
-    /// In plain memory, float32, for the loops of `kernel`.
+    /// In plain memory, float32, for the loops of [`crate::attend`].
     Host(Store),
     /// In tensors of the model's kind on its device.
     Device(DeviceStore),

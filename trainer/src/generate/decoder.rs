@@ -10,10 +10,10 @@ use tch::{Device, Tensor};
 use super::cache::{Cache, Chain};
 use super::pass::{Item, Pass};
 use super::stop::StopText;
-use super::store::Layout;
 use super::turn::Active;
+use crate::attend::Layout;
 use crate::error::{Error, Result, TensorResult};
-use crate::model::Model;
+use crate::model::{Model, Still};
 use crate::tokens::Tokenizer;
 
 /// A sequence of a [`Decoder`]. Never used again after it was closed.
@@ -30,6 +30,8 @@ struct Slot {
 /// Decodes many sequences of one model at once; see the module's text. Nothing in it builds a graph.
 pub struct Decoder<'m> {
     pub(super) model: &'m Model,
+    /// Since the first pass.
+    still: Option<Still<'m>>,
     cache: Cache,
     slots: Vec<Option<Slot>>,
     feed_budget: usize,
@@ -62,6 +64,7 @@ impl<'m> Decoder<'m> {
         let cache = Cache::new(layout, model.dtype(), model.device(), on_host);
         Decoder {
             model,
+            still: None,
             cache,
             slots: Vec::new(),
             feed_budget: 4096,
@@ -215,6 +218,9 @@ impl<'m> Decoder<'m> {
         }
         let row = |numbers: &[i64]| Tensor::f_from_slice(numbers).and_then(|t| t.f_to_device(self.model.device()));
         let (tokens, positions) = (row(&tokens).op("tokens")?, row(&positions).op("positions")?);
+        if self.still.is_none() {
+            self.still = Some(self.model.still()?);
+        }
         let mut pass = Pass { cache: &mut self.cache, items };
         let hidden = tch::no_grad(|| self.model.hidden(&tokens, &positions, &mut pass))?;
         for &(id, n) in batch {

@@ -1,8 +1,8 @@
-//! Keys and values in tensors, for models that are not on the CPU: the same chains as `store`, attended to by libtorch.
+//! Keys and values in tensors, for models that are not on the CPU: the same chains as [`crate::attend`], attended to by libtorch.
 
 use tch::{Device, Kind, Tensor};
 
-use super::store::Layout;
+use crate::attend::Layout;
 use crate::error::{Result, TensorResult};
 
 /// Positions of a new store's buffers.

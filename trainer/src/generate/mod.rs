@@ -12,19 +12,17 @@
 //! | `stop` | texts that end a turn |
 //! | `lookup` | guesses at what comes next |
 //! | `sampler`, `rng` | one token from a row of logits |
-//! | `cache`, `store`, `device` | keys and values, and who shares them |
-//! | `pass`, `kernel` | attention over the cache |
+//! | `cache`, `device` | keys and values, and who shares them |
+//! | `pass` | attention over the cache |
 
 mod cache;
 mod decoder;
 mod device;
-mod kernel;
 mod lookup;
 mod pass;
 mod rng;
 mod sampler;
 mod stop;
-mod store;
 mod turn;
 
 #[cfg(test)]

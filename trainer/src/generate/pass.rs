@@ -1,33 +1,20 @@
 //! [`Pass`]: the attention of one forward pass over new tokens of many sequences, each behind its own cached past.
 //!
 //! The new tokens of all sequences lie in one flat row, so projections and MLPs waste nothing; here each sequence is
-//! attended to by itself. A few new tokens (one, when decoding) go through the loops of `kernel`, straight over the
-//! chain; many (a prompt, a feedback) through libtorch's attention, for which the past is gathered into rows once a
-//! layer.
-
-use std::cell::RefCell;
-use std::sync::Mutex;
+//! attended to by itself, by the loops of [`crate::attend`], straight over the chain: in float32 a token's numbers are those
+//! that it would have in any other pass. Many new tokens (a prompt, a feedback) of another kind go through libtorch's
+//! attention, for which the past is gathered into rows once a layer.
 
 use tch::{Kind, Tensor};
 
 use super::cache::{Cache, Chain, Link};
-use super::kernel;
-use super::store::{Layout, Run, Store};
+use crate::attend::{Piece, Run, Store, attend_each};
 use crate::error::{Error, Result, TensorResult};
 use crate::model::{Attention, scaled_dot_product};
 use crate::numbers::{Numbers, filled};
-use crate::parallel;
 
-/// Up to this many new tokens of a sequence go through `kernel`.
+/// Up to this many new tokens of a sequence go through the loops of [`crate::attend`] whatever their kind.
 pub(super) const FEW: usize = 8;
-/// From this many cached numbers on, the loops are shared out to several threads; in tests from the first, so that they
-/// are tested.
-const PARALLEL_FROM: usize = if cfg!(test) { 1 } else { 1 << 17 };
-
-thread_local! {
-    /// Work space of `kernel`.
-    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The new tokens of one sequence in a pass.
 pub(super) struct Item {
@@ -57,12 +44,12 @@ impl Item {
             .ok_or_else(|| Error::Failed("a sequence without a store: a bug in the decoder".into()))
     }
 
-    /// What the token sees that is the `new`-th (from 1) of the pass, in a layer: everything before it and itself.
-    fn chain<'c>(&self, cache: &'c Cache, layer: usize, new: usize) -> Result<Vec<Run<'c>>> {
+    /// What the last new token sees in a layer: everything before it and itself.
+    fn chain<'c>(&self, cache: &'c Cache, layer: usize) -> Result<Vec<Run<'c>>> {
         let runs = self.links.iter().map(|l| Ok(cache.host(l.store)?.run(layer, l.len)));
         let mut chain = runs.collect::<Result<Vec<_>>>()?;
         if let Some(own) = chain.last_mut() {
-            own.len += new;
+            own.len += self.n;
         }
         Ok(chain)
     }
@@ -108,21 +95,19 @@ impl Pass<'_> {
             self.cache.host_mut(tail.store)?.write(layer, tail.len, &keys[rows.clone()], &values[rows]);
         }
         let mixed = filled(&q.size(), |mut out| {
-            let mut few = Vec::new();
+            let mut pieces = Vec::with_capacity(self.items.len());
             for item in &mut self.items {
                 // Items lie one behind the other in the pass.
                 let (own, behind) = out.split_at_mut(item.n * q_width);
                 out = behind;
-                if item.n > FEW {
+                if item.n > FEW && q.kind() != Kind::Float {
                     own.copy_from_slice(&Numbers::of(&many(self.cache, item, layer, q, k, v)?)?);
                     continue;
                 }
-                let q = &queries[item.start * q_width..];
-                for (new, (q, out)) in q.chunks_exact(q_width).zip(own.chunks_exact_mut(q_width)).enumerate() {
-                    few.push((q, item.chain(self.cache, layer, new + 1)?, out));
-                }
+                let q = &queries[item.start * q_width..][..own.len()];
+                pieces.push(Piece { q, chain: item.chain(self.cache, layer)?, out: own });
             }
-            attend_each(&layout, &mut few);
+            attend_each(&layout, pieces);
             Ok(())
         })?;
         mixed.f_to_kind(q.kind()).op("attention")
@@ -152,32 +137,6 @@ impl Pass<'_> {
             mixed.push(scaled_dot_product(&q, &keys, &values, mask.as_ref(), item.n > 1 && item.past == 0)?);
         }
         Tensor::f_cat(&mixed, 0).op("attention")
-    }
-}
-
-/// The queries of a new token, what it sees, and where its mix goes.
-type Row<'a> = (&'a [f32], Vec<Run<'a>>, &'a mut [f32]);
-
-/// `kernel::attend` for each key head of each row, on several threads if that pays.
-fn attend_each(layout: &Layout, rows: &mut [Row<'_>]) {
-    let group = layout.group() * layout.head_dim;
-    let positions: usize = rows.iter().flat_map(|(_, chain, _)| chain).map(|run| run.len).sum();
-    let mut parts = Vec::with_capacity(rows.len() * layout.kv_heads);
-    for (q, chain, out) in rows {
-        for (head, (q, out)) in q.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate() {
-            parts.push((head, q, &*chain, Mutex::new(out)));
-        }
-    }
-    let attend = |part: usize| {
-        let (head, q, chain, out) = &parts[part];
-        // Nobody else asks for this lock: a part is done once.
-        if let Ok(mut out) = out.lock() {
-            SCORES.with_borrow_mut(|scores| kernel::attend(layout, *head, q, chain, scores, &mut out));
-        }
-    };
-    match positions * layout.width() >= PARALLEL_FROM {
-        true => parallel::for_each(parts.len(), &attend),
-        false => (0..parts.len()).for_each(attend),
     }
 }
 

@@ -1,21 +1,28 @@
 //! [`Model`]: the decoder as a whole, built from random weights or a folder, and its forward pass.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 use super::attention::Attention;
+use super::backward::{Tape, section};
 use super::config::{Architecture, ModelConfig};
+use super::halves;
 use super::init;
 use super::layer::Layer;
-use super::linear::Linear;
+use super::linear::{Linear, read};
 use super::names::{self, Spec};
 use super::norm::RmsNorm;
+use super::packed::Pack;
 use super::rope::{Rope, Rotation};
-use super::thin;
 use super::weights::Weights;
 use crate::config::LoraConfig;
 use crate::error::{Error, Result, TensorResult};
+use crate::lanes::Instructions;
+
+/// Rows of float32 that take hardly more time together than one, because the weights are what is waited for.
+const FEW: usize = 16;
 
 /// A causal decoder. Tokens of all rows lie in one flat row; the [`Attention`] decides who sees whom.
 #[derive(Debug)]
@@ -31,6 +38,23 @@ pub struct Model {
     pub(super) rope: Rope,
     /// What the adapters were made with.
     pub(super) lora: Option<LoraConfig>,
+    /// Panels of the head.
+    head_pack: Pack,
+    /// How many hold the weights still.
+    still: Cell<usize>,
+}
+
+/// While it lives, a model's weights do not change, so that what is made of them for products without a graph is kept.
+#[derive(Debug)]
+pub(crate) struct Still<'m>(&'m Model);
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        self.0.still.set(self.0.still.get() - 1);
+        if self.0.still.get() == 0 {
+            self.0.packs().for_each(|(_, pack)| pack.clear());
+        }
+    }
 }
 
 impl Model {
@@ -95,7 +119,7 @@ impl Model {
                     true => Some(next(&format!("{name}.bias"))?),
                     false => None,
                 };
-                Ok::<_, Error>(Linear { name, weight, bias, adapter: None })
+                Ok::<_, Error>(Linear { name, weight, bias, adapter: None, pack: Pack::default() })
             };
             let input_norm = norm("input_layernorm.weight", &mut next)?;
             let attention =
@@ -116,7 +140,19 @@ impl Model {
             false => Some(next(names::HEAD)?),
         };
         let rope = Rope::new(&config, dtype, device)?;
-        Ok(Model { config, dtype, device, embedding, layers, norm, head, rope, lora: None })
+        Ok(Model {
+            config,
+            dtype,
+            device,
+            embedding,
+            layers,
+            norm,
+            head,
+            rope,
+            lora: None,
+            head_pack: Pack::default(),
+            still: Cell::new(0),
+        })
     }
 
     /// The configuration.
@@ -147,9 +183,9 @@ impl Model {
         let rotation = self.rotation(positions)?;
         let mut x = self.embed(tokens)?;
         for index in 0..self.layers.len() {
-            x = self.layer(index, &x, &rotation, attention, None)?;
+            (x, _) = self.layer(index, &x, &rotation, attention, None)?;
         }
-        self.norm.forward(&x, attention.wants_gradient())
+        self.final_norm(&x, attention.wants_gradient())
     }
 
     /// [`Model::hidden`] from embedded tokens `[T, hidden_size]`, at some tokens only: `rows [R]` i64 →
@@ -163,22 +199,16 @@ impl Model {
     ) -> Result<Tensor> {
         let rotation = self.rotation(positions)?;
         let mut x = embedded.shallow_clone();
-        for index in 0..self.layers.len() - 1 {
-            x = self.layer(index, &x, &rotation, attention, None)?;
+        for index in 0..self.layers.len() {
+            let rows = (index + 1 == self.layers.len()).then_some(rows);
+            (x, _) = self.layer(index, &x, &rotation, attention, rows)?;
         }
-        self.last(&x, &rotation, attention, rows)
+        self.final_norm(&x, attention.wants_gradient())
     }
 
-    /// The last layer and the final norm at `rows [R]`: `[T, hidden_size]` → `[R, hidden_size]`.
-    pub(crate) fn last(
-        &self,
-        x: &Tensor,
-        rotation: &Rotation,
-        attention: &mut dyn Attention,
-        rows: &Tensor,
-    ) -> Result<Tensor> {
-        let x = self.layer(self.layers.len() - 1, x, rotation, attention, Some(rows))?;
-        self.norm.forward(&x, attention.wants_gradient())
+    /// The norm behind the last layer; with a graph if one is wanted.
+    pub(crate) fn final_norm(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
+        self.norm.forward(x, graph)
     }
 
     /// Number of layers, at least 1.
@@ -201,7 +231,8 @@ impl Model {
         self.rope.rotation(positions)
     }
 
-    /// One layer, `[T, hidden_size]` → `[T, hidden_size]`, or `[R, hidden_size]` when `rows [R]` are asked for.
+    /// One layer, `[T, hidden_size]` → `[T, hidden_size]`, or `[R, hidden_size]` when `rows [R]` are asked for; with what
+    /// [`Model::layer_backward`] needs.
     pub(crate) fn layer(
         &self,
         index: usize,
@@ -209,11 +240,33 @@ impl Model {
         rotation: &Rotation,
         attention: &mut dyn Attention,
         rows: Option<&Tensor>,
+    ) -> Result<(Tensor, Tape)> {
+        self.at(index)?.forward(index, x, rotation, attention, rows)
+    }
+
+    /// The gradient of a layer's input `[T, hidden_size]` from that of its output `[R, hidden_size]`; adds those of its
+    /// parameters to the ones that they have. `attention` builds a graph.
+    pub(crate) fn layer_backward(
+        &self,
+        index: usize,
+        tape: Tape,
+        rotation: &Rotation,
+        attention: &mut dyn Attention,
+        rows: Option<&Tensor>,
+        gradient: &Tensor,
     ) -> Result<Tensor> {
-        match self.layers.get(index) {
-            Some(layer) => layer.forward(index, x, rotation, attention, rows),
-            None => Err(Error::Usage(format!("the model has {} layers; {index} is not one", self.layers.len()))),
-        }
+        self.at(index)?.backward(index, tape, rotation, attention, rows, gradient)
+    }
+
+    /// As [`Model::layer_backward`], of the norm behind the last layer: `x` is its input.
+    pub(crate) fn final_norm_backward(&self, x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        let [by_x] = section([x], gradient, |[x]| self.final_norm(x, true))?;
+        Ok(by_x)
+    }
+
+    fn at(&self, index: usize) -> Result<&Layer> {
+        let message = || Error::Usage(format!("the model has {} layers; {index} is not one", self.layers.len()));
+        self.layers.get(index).ok_or_else(message)
     }
 
     /// LM head weight `[vocab_size, hidden_size]`: the embedding when tied. Shares the model's memory.
@@ -229,10 +282,33 @@ impl Model {
         hidden.f_linear(self.head.as_ref().unwrap_or(&self.embedding), None::<&Tensor>).op("lm_head")
     }
 
+    /// Holds the weights still for many passes without a graph. It is the caller who sees to it that nothing changes them.
+    ///
+    /// # Errors
+    /// When libtorch has no memory for their copies.
+    pub(crate) fn still(&self) -> Result<Still<'_>> {
+        self.still.set(self.still.get() + 1);
+        let still = Still(self);
+        if self.still.get() == 1 {
+            self.packs().try_for_each(|(weight, pack)| pack.fill(weight))?;
+        }
+        Ok(still)
+    }
+
+    fn packs(&self) -> impl Iterator<Item = (&Tensor, &Pack)> {
+        let head = (self.head.as_ref().unwrap_or(&self.embedding), &self.head_pack);
+        let linears = self.layers.iter().flat_map(|layer| layer.attention.iter().chain(&layer.mlp));
+        linears.flat_map(Linear::packs).chain([head])
+    }
+
     /// Up to this many tokens can go through a pass without a graph together and have the very numbers that each has alone,
     /// in hardly more time; 0 where there is no such promise.
     pub fn independent_rows(&self) -> usize {
-        if self.device() == Device::Cpu { thin::independent_rows(self.dtype()) as usize } else { 0 }
+        match (self.device, self.dtype, Instructions::best()) {
+            (Device::Cpu, Kind::Float, Some(_)) => FEW,
+            (Device::Cpu, Kind::BFloat16, Some(_)) => halves::FEW as usize,
+            _ => 0,
+        }
     }
 
     /// [`Model::logits`] without a graph, faster for a few rows.
@@ -240,7 +316,7 @@ impl Model {
     /// # Errors
     /// As [`Model::logits`].
     pub fn read_logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        match thin::linear(hidden, self.head.as_ref().unwrap_or(&self.embedding), None)? {
+        match read(hidden, self.head.as_ref().unwrap_or(&self.embedding), None, &self.head_pack)? {
             Some(logits) => Ok(logits),
             None => tch::no_grad(|| self.logits(hidden)),
         }

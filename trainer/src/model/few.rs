@@ -1,28 +1,48 @@
-//! The operations between the products of a layer for a few rows without a graph, as decoding has them: libtorch would
-//! take longer to call its kernels than they take to compute. Each makes one pass over plain slices, for float32 and
-//! bfloat16 on the CPU; elsewhere, and for more rows, the caller uses libtorch.
+//! The operations between the products of a layer without a graph, each in one pass over plain slices: for a few rows, as
+//! decoding has them, libtorch would take longer to call its kernels than they take to compute. For float32, and a few rows of
+//! bfloat16, on the CPU; elsewhere the caller uses libtorch. A row's numbers do not depend on its company.
 //!
 //! Bfloat16 is computed in float32 and rounded wherever libtorch, operation by operation, would round.
 
+use std::sync::Mutex;
+
 use tch::{Kind, Tensor};
 
-use super::thin::FEW;
 use crate::error::{Result, TensorResult};
 use crate::lanes::{LANES, exp, widest};
 use crate::numbers::{Numbers, filled, plain};
+use crate::parallel;
+
+/// Up to this many rows of bfloat16 are a case for this file.
+const FEW: i64 = 16;
+/// Numbers of a part of the work.
+const PART: usize = 1 << 15;
 
 /// The kind of `tensors`, the first of them with a token a row, where they are a case for this file.
 fn fits(tensors: &[&Tensor]) -> Option<Kind> {
     let first = tensors.first()?;
     let (rows, kind) = (first.size().first().copied()?, first.kind());
-    let usable = (1..=FEW).contains(&rows) && matches!(kind, Kind::Float | Kind::BFloat16);
+    let usable = rows > 0 && (kind == Kind::Float || kind == Kind::BFloat16 && rows <= FEW);
     (usable && tensors.iter().all(|t| plain(t, kind))).then_some(kind)
 }
 
-/// A tensor of a kind and a shape that `write` has filled; it is told whether to round to bfloat16 on the way.
-fn made(kind: Kind, shape: &[i64], write: impl FnOnce(&mut [f32], bool)) -> Result<Option<Tensor>> {
+/// A tensor of a kind and a shape that `write` fills, vectors of `unit` numbers at a time: it gets the place of the first of
+/// some numbers, these, and whether to round to bfloat16 on the way.
+fn made(
+    kind: Kind,
+    shape: &[i64],
+    unit: usize,
+    write: &(dyn Fn(usize, &mut [f32], bool) + Sync),
+) -> Result<Option<Tensor>> {
     let wide = filled(shape, |out| {
-        write(out, kind == Kind::BFloat16);
+        let size = (PART / unit).max(1) * unit;
+        let parts: Vec<_> = out.chunks_mut(size).map(Mutex::new).collect();
+        parallel::for_each(parts.len(), &|part| {
+            // Nobody else asks for this lock: a part is done once.
+            if let Ok(mut out) = parts[part].lock() {
+                write(part * size, &mut out, kind == Kind::BFloat16);
+            }
+        });
         Ok(())
     })?;
     match kind {
@@ -35,9 +55,13 @@ fn made(kind: Kind, shape: &[i64], write: impl FnOnce(&mut [f32], bool)) -> Resu
 pub(super) fn norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Option<Tensor>> {
     let Some(kind) = fits(&[x, weight]) else { return Ok(None) };
     let (numbers, weights) = (Numbers::of(x)?, Numbers::of(weight)?);
-    made(kind, &x.size(), |out, halves| match halves {
-        true => norm_each::<ROUND>(&numbers, &weights, eps as f32, out),
-        false => norm_each::<KEEP>(&numbers, &weights, eps as f32, out),
+    let (numbers, weights) = (&*numbers, &*weights);
+    made(kind, &x.size(), weights.len(), &|at, out, halves| {
+        let x = &numbers[at..at + out.len()];
+        match halves {
+            true => norm_each::<ROUND>(x, weights, eps as f32, out),
+            false => norm_each::<KEEP>(x, weights, eps as f32, out),
+        }
     })
 }
 
@@ -45,21 +69,26 @@ pub(super) fn norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Option<Tenso
 pub(super) fn gated(gate: &Tensor, up: &Tensor) -> Result<Option<Tensor>> {
     let Some(kind) = fits(&[gate, up]) else { return Ok(None) };
     let (gates, ups) = (Numbers::of(gate)?, Numbers::of(up)?);
-    made(kind, &gate.size(), |out, halves| match halves {
-        true => gate_each::<ROUND>(&gates, &ups, out),
-        false => gate_each::<KEEP>(&gates, &ups, out),
+    let (gates, ups) = (&*gates, &*ups);
+    made(kind, &gate.size(), 1, &|at, out, halves| {
+        let (gate, up) = (&gates[at..at + out.len()], &ups[at..at + out.len()]);
+        match halves {
+            true => gate_each::<ROUND>(gate, up, out),
+            false => gate_each::<KEEP>(gate, up, out),
+        }
     })
 }
 
 /// `x [T, heads, width]` turned by `cos` and `sin` `[T, 1, width]`: `x · cos + (halves of x exchanged) · sin`.
 pub(super) fn turned(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Option<Tensor>> {
     let Some(kind) = fits(&[x, cos, sin]) else { return Ok(None) };
-    let &[rows, _, width] = x.size().as_slice() else { return Ok(None) };
+    let &[_, heads, width] = x.size().as_slice() else { return Ok(None) };
     let (numbers, cos, sin) = (Numbers::of(x)?, Numbers::of(cos)?, Numbers::of(sin)?);
-    let (row, width) = (numbers.len() / rows as usize, width as usize);
-    made(kind, &x.size(), |out, halves| {
-        let angles = cos.chunks_exact(width).zip(sin.chunks_exact(width));
-        for ((x, out), (cos, sin)) in numbers.chunks_exact(row).zip(out.chunks_exact_mut(row)).zip(angles) {
+    let (numbers, cos, sin) = (&*numbers, &*cos, &*sin);
+    let (width, row) = (width as usize, (heads * width) as usize);
+    made(kind, &x.size(), row, &|at, out, halves| {
+        let angles = cos.chunks_exact(width).zip(sin.chunks_exact(width)).skip(at / row);
+        for ((x, out), (cos, sin)) in numbers[at..].chunks_exact(row).zip(out.chunks_exact_mut(row)).zip(angles) {
             match halves {
                 true => turn_each::<ROUND>(x, cos, sin, out),
                 false => turn_each::<KEEP>(x, cos, sin, out),
@@ -148,7 +177,7 @@ mod tests {
 
     #[test]
     fn each_equals_libtorch() {
-        for (rows, heads, width) in [(1, 1, 2), (3, 2, 24), (FEW, 3, 64)] {
+        for (rows, heads, width) in [(1, 1, 2), (3, 2, 24), (FEW, 3, 64), (700, 3, 24)] {
             let (x, y) = (wave(&[rows, heads, width], 0.1), wave(&[rows, heads, width], 0.2));
             let weight = wave(&[width], 0.3);
             near(norm(&x, &weight, 1e-6).unwrap(), &x.rms_norm([width], Some(&weight), 1e-6));
@@ -194,7 +223,8 @@ mod tests {
         let (x, w) = (wave(&[2, 8], 0.1), wave(&[8], 0.2));
         assert!(norm(&x.to_kind(Kind::BFloat16), &w, 1e-6).unwrap().is_none());
         assert!(norm(&x.to_kind(Kind::Half), &w.to_kind(Kind::Half), 1e-6).unwrap().is_none());
-        assert!(norm(&wave(&[FEW + 1, 8], 0.1), &w, 1e-6).unwrap().is_none());
+        let many = wave(&[FEW + 1, 8], 0.1).to_kind(Kind::BFloat16);
+        assert!(norm(&many, &w.to_kind(Kind::BFloat16), 1e-6).unwrap().is_none());
         assert!(gated(&x, &wave(&[8, 2], 0.1).transpose(0, 1)).unwrap().is_none());
     }
 }

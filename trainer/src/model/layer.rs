@@ -6,6 +6,7 @@
 use tch::Tensor;
 
 use super::attention::Attention;
+use super::backward::Tape;
 use super::few;
 use super::linear::Linear;
 use super::norm::RmsNorm;
@@ -27,7 +28,7 @@ pub(super) struct Layer {
 
 impl Layer {
     /// `x [T, hidden]` → `[T, hidden]`, or `[R, hidden]` when only `rows [R]` i64 are wanted: keys and values come from
-    /// all tokens, what follows attention from the rows.
+    /// all tokens, what follows attention from the rows. With what the way back needs.
     pub(super) fn forward(
         &self,
         index: usize,
@@ -35,43 +36,49 @@ impl Layer {
         rotation: &Rotation,
         attention: &mut dyn Attention,
         rows: Option<&Tensor>,
-    ) -> Result<Tensor> {
+    ) -> Result<(Tensor, Tape)> {
         let graph = attention.wants_gradient();
-        let mut mixed = self.mix(index, x, rotation, attention)?;
-        let mut x = x.shallow_clone();
+        let [q_proj, k_proj, v_proj, o_proj] = &self.attention;
+        let [gate_proj, up_proj, down_proj] = &self.mlp;
+        let normed = self.input_norm.forward(x, graph)?;
+        let by_head = |t: Tensor| t.f_view([-1, t.size().last().copied().unwrap_or(0) / self.head_dim, self.head_dim]);
+        let heads = |proj: &Linear| by_head(proj.forward(&normed, graph)?).op("heads");
+        let heads = [heads(q_proj)?, heads(k_proj)?, heads(v_proj)?];
+        let mut mixed = self.look(index, heads.each_ref(), rotation, attention, graph)?;
+        let mut behind = x.shallow_clone();
         if let Some(rows) = rows {
-            (x, mixed) = (x.f_index_select(0, rows).op("rows")?, mixed.f_index_select(0, rows).op("rows")?);
+            (behind, mixed) = (x.f_index_select(0, rows).op("rows")?, mixed.f_index_select(0, rows).op("rows")?);
         }
-        let [.., o_proj] = &self.attention;
-        self.think(&x.f_add(&o_proj.forward(&mixed, graph)?).op("residual")?, graph)
+        let middle = behind.f_add(&o_proj.forward(&mixed, graph)?).op("residual")?;
+        let middle_normed = self.post_norm.forward(&middle, graph)?;
+        let (gate, up) = (gate_proj.forward(&middle_normed, graph)?, up_proj.forward(&middle_normed, graph)?);
+        let inner = Layer::gated(&gate, &up, graph)?;
+        let y = middle.f_add(&down_proj.forward(&inner, graph)?).op("residual")?;
+        Ok((y, Tape { x: x.shallow_clone(), normed, heads, mixed, middle, middle_normed, gate, up, inner }))
     }
 
-    /// Attention, before the output projection: `[T, heads · head_dim]`.
-    fn mix(&self, index: usize, x: &Tensor, rotation: &Rotation, attention: &mut dyn Attention) -> Result<Tensor> {
-        let [q_proj, k_proj, v_proj, _] = &self.attention;
-        let graph = attention.wants_gradient();
-        let y = self.input_norm.forward(x, graph)?;
-        let heads = |t: Tensor| t.f_view([-1, t.size().last().copied().unwrap_or(0) / self.head_dim, self.head_dim]);
-        let mut q = heads(q_proj.forward(&y, graph)?).op("heads")?;
-        let mut k = heads(k_proj.forward(&y, graph)?).op("heads")?;
-        let v = heads(v_proj.forward(&y, graph)?).op("heads")?;
-        if let Some([q_norm, k_norm]) = &self.head_norms {
-            (q, k) = (q_norm.forward(&q, graph)?, k_norm.forward(&k, graph)?);
-        }
-        let mixed = attention.attend(index, rotation.apply(&q, graph)?, rotation.apply(&k, graph)?, v)?;
+    /// Attention over queries, keys and values as projected, `[T, heads, head_dim]` → `[T, heads · head_dim]`.
+    pub(super) fn look(
+        &self,
+        index: usize,
+        [q, k, v]: [&Tensor; 3],
+        rotation: &Rotation,
+        attention: &mut dyn Attention,
+        graph: bool,
+    ) -> Result<Tensor> {
+        let turned = |x: &Tensor, norm: usize| match &self.head_norms {
+            Some(norms) => rotation.apply(&norms[norm].forward(x, graph)?, graph),
+            None => rotation.apply(x, graph),
+        };
+        let mixed = attention.attend(index, turned(q, 0)?, turned(k, 1)?, v.shallow_clone())?;
         mixed.f_flatten(1, 2).op("heads")
     }
 
-    /// The MLP half.
-    fn think(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
-        let [gate, up, down] = &self.mlp;
-        let y = self.post_norm.forward(x, graph)?;
-        let (gate, up) = (gate.forward(&y, graph)?, up.forward(&y, graph)?);
-        let fast = if graph { None } else { few::gated(&gate, &up)? };
-        let inner = match fast {
-            Some(inner) => inner,
-            None => gate.f_silu().and_then(|gate| gate.f_mul(&up)).op("mlp")?,
-        };
-        x.f_add(&down.forward(&inner, graph)?).op("residual")
+    /// `silu(gate) · up`.
+    pub(super) fn gated(gate: &Tensor, up: &Tensor, graph: bool) -> Result<Tensor> {
+        if !graph && let Some(inner) = few::gated(gate, up)? {
+            return Ok(inner);
+        }
+        gate.f_silu().and_then(|gate| gate.f_mul(up)).op("mlp")
     }
 }

@@ -13,7 +13,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::init::uniform_tensor;
 use super::linear::product;
-use super::thin;
+use super::packed::Pack;
 use crate::config::LoraConfig;
 use crate::error::{Result, TensorResult};
 
@@ -29,6 +29,8 @@ pub(super) struct Adapter {
     scale: f64,
     /// Whether the forward pass adds it.
     pub(super) on: bool,
+    /// Panels of A and B.
+    packs: [Pack; 2],
 }
 
 impl Adapter {
@@ -49,7 +51,14 @@ impl Adapter {
     /// An adapter of given tensors.
     pub(super) fn of(a: Tensor, b: Tensor, magnitude: Option<Tensor>, scale: f64) -> Result<Adapter> {
         let leaf = |t: Tensor| t.f_set_requires_grad(true).op("adapter");
-        Ok(Adapter { a: leaf(a)?, b: leaf(b)?, magnitude: magnitude.map(leaf).transpose()?, scale, on: true })
+        Ok(Adapter {
+            a: leaf(a)?,
+            b: leaf(b)?,
+            magnitude: magnitude.map(leaf).transpose()?,
+            scale,
+            on: true,
+            packs: Default::default(),
+        })
     }
 
     /// Its tensors by their names behind the layer's.
@@ -58,17 +67,24 @@ impl Adapter {
         pair.into_iter().chain(self.magnitude.as_ref().map(|m| ("lora_magnitude_vector", m)))
     }
 
-    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`; with a graph if one is wanted.
-    pub(super) fn forward(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, graph: bool) -> Result<Tensor> {
-        let mut plain = product(x, weight, bias.filter(|_| self.magnitude.is_none()), graph)?;
-        let low = product(&x.f_to_kind(Kind::Float).op("adapter")?, &self.a, None, graph)?;
-        let low = low.f_mul_scalar(self.scale).op("adapter")?;
-        let high = if graph { None } else { thin::linear(&low, &self.b, None)? };
-        let add = |plain: &mut Tensor| match &high {
-            Some(high) => plain.f_add_(&high.f_to_kind(plain.f_kind()?)?),
-            None if plain.f_kind()? == Kind::Float => plain.f_addmm_(&low, &self.b.f_transpose(0, 1)?),
-            None => plain.f_add_(&low.f_mm(&self.b.f_transpose(0, 1)?)?.f_to_kind(plain.f_kind()?)?),
-        };
+    /// A and B, and where their panels go.
+    pub(super) fn packs(&self) -> impl Iterator<Item = (&Tensor, &Pack)> {
+        [&self.a, &self.b].into_iter().zip(&self.packs)
+    }
+
+    /// The adapted layer, `x [T, in]` → `[T, out]` in the kind of `x`; with a graph if one is wanted. `pack` may hold the
+    /// weight's panels.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        pack: &Pack,
+        graph: bool,
+    ) -> Result<Tensor> {
+        let mut plain = product(x, weight, bias.filter(|_| self.magnitude.is_none()), pack, graph)?;
+        let high = self.low_rank(x, graph)?;
+        let add = |plain: &mut Tensor| plain.f_add_(&high.f_to_kind(plain.f_kind()?)?);
         let mut forward = || {
             let Some(magnitude) = &self.magnitude else { return add(&mut plain) };
             let length = tch::no_grad(|| lengths(&self.turned(weight)?))?;
@@ -80,6 +96,13 @@ impl Adapter {
             }
         };
         forward().op("adapter")
+    }
+
+    /// `s · (x Aᵀ) Bᵀ` in float32.
+    pub(super) fn low_rank(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
+        let [pack_a, pack_b] = &self.packs;
+        let low = product(&x.f_to_kind(Kind::Float).op("adapter")?, &self.a, None, pack_a, graph)?;
+        product(&low.f_mul_scalar(self.scale).op("adapter")?, &self.b, None, pack_b, graph)
     }
 
     /// `W + s B A` in float32.

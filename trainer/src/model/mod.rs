@@ -9,21 +9,23 @@
 //! `transformers` printed.
 
 mod attention;
+mod backward;
 mod config;
 mod decoder;
 mod few;
+mod halves;
 mod init;
 mod layer;
 mod linear;
 mod lora;
 mod names;
 mod norm;
+mod packed;
 mod parameters;
 mod peft;
 mod read_config;
 mod rope;
 mod save;
-mod thin;
 mod weights;
 
 #[cfg(test)]
@@ -36,6 +38,8 @@ mod parity;
 pub(crate) mod testing;
 
 pub use attention::{Attention, Causal, scaled_dot_product};
+pub(crate) use backward::{Tape, gradient};
 pub use config::{Architecture, ModelConfig, RopeScaling};
 pub use decoder::Model;
+pub(crate) use decoder::Still;
 pub use parameters::Parameter;

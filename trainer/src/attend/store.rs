@@ -11,7 +11,7 @@ pub(super) const BLOCK: usize = 32;
 
 /// Sizes of a model's keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     pub layers: usize,
     pub heads: usize,
     pub kv_heads: usize,
@@ -39,14 +39,14 @@ struct Plane {
 
 /// Keys and values of all layers of a run of positions.
 #[derive(Debug, Clone)]
-pub(super) struct Store {
+pub(crate) struct Store {
     layout: Layout,
     planes: Vec<Plane>,
 }
 
 /// The first `len` positions of a store in one layer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     pub keys: &'a [f32],
     pub values: &'a [f32],
     pub len: usize,
