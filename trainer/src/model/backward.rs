@@ -1,12 +1,13 @@
 //! The way back through a layer, from what its forward pass left behind.
 //!
-//! Products have their gradients in closed form; what lies between them (norms, rotation, attention, the gate) is computed once
-//! more under autograd, a section at a time. So the forward pass needs no graph and can use the loops that decoding uses: what
-//! was drawn and what is trained on are the same numbers.
+//! All but attention has its gradient in closed form; attention, and elsewhere than in float32 on the CPU norms and gate too, is
+//! computed once more under autograd. So the forward pass needs no graph and can use the loops that decoding uses: what was
+//! drawn and what is trained on are the same numbers.
 
 use tch::{Kind, Tensor};
 
 use super::attention::Attention;
+use super::few;
 use super::layer::Layer;
 use super::linear::Linear;
 use super::rope::Rotation;
@@ -48,15 +49,17 @@ impl Layer {
         let Tape { x, normed, heads: [q, k, v], mixed, middle, middle_normed, gate, up, inner } = tape;
         let [q_proj, k_proj, v_proj, o_proj] = &self.attention;
         let [gate_proj, up_proj, down_proj] = &self.mlp;
-        let sum = |a: Tensor, b: &Tensor| a.f_add(b).op("gradient");
+        let sum = |mut a: Tensor, b: &Tensor| a.f_add_(b).op("gradient");
 
         let by_inner = down_proj.backward(&inner, gradient)?;
         drop(inner);
-        let [by_gate, by_up] = section([&gate, &up], &by_inner, |[gate, up]| Layer::gated(gate, up, true))?;
+        let [by_gate, by_up] = match few::gated_backward(&gate, &up, &by_inner)? {
+            Some(gradients) => gradients,
+            None => section([&gate, &up], &by_inner, |[gate, up]| Layer::gated(gate, up, true))?,
+        };
         drop((gate, up, by_inner));
         let by_norm = sum(gate_proj.backward(&middle_normed, &by_gate)?, &up_proj.backward(&middle_normed, &by_up)?)?;
-        let [by_middle] = section([&middle], &by_norm, |[x]| self.post_norm.forward(x, true))?;
-        let by_middle = sum(by_middle, gradient)?;
+        let by_middle = sum(self.post_norm.backward(&middle, &by_norm)?, gradient)?;
 
         let by_mixed = o_proj.backward(&mixed, &by_middle)?;
         let everywhere = |part: &Tensor| match rows {
@@ -69,15 +72,23 @@ impl Layer {
             None => Ok(part.shallow_clone()),
         };
         let (by_mixed, by_middle) = (everywhere(&by_mixed).op("rows")?, everywhere(&by_middle).op("rows")?);
-        let by_heads =
-            section([&q, &k, &v], &by_mixed, |[q, k, v]| self.look(index, [q, k, v], rotation, attention, true))?;
-        let flat = |t: &Tensor| t.f_flatten(1, 2).op("heads");
-        let projections = [q_proj, k_proj, v_proj].into_iter().zip(&by_heads);
-        let parts = projections.map(|(proj, by)| proj.backward(&normed, &flat(by)?)).collect::<Result<Vec<_>>>()?;
-        let [by_q, by_k, by_v] = parts.as_slice() else { return Ok(by_middle) };
-        let by_norm = sum(sum(by_q.shallow_clone(), by_k)?, by_v)?;
-        let [by_x] = section([&x], &by_norm, |[x]| self.input_norm.forward(x, true))?;
-        sum(by_x, &by_middle)
+        let [turned_q, turned_k] = self.turned([&q, &k], rotation, false)?;
+        let [by_q, by_k, by_v] = section([&turned_q, &turned_k, &v], &by_mixed, |[q, k, v]| {
+            let mixed = attention.attend(index, q.shallow_clone(), k.shallow_clone(), v.shallow_clone())?;
+            mixed.f_flatten(1, 2).op("heads")
+        })?;
+        let back = rotation.back()?;
+        let unturned = |x: &Tensor, by: Tensor, norm: usize| {
+            let by = back.apply(&by.f_contiguous().op("heads")?, false)?;
+            match &self.head_norms {
+                Some(norms) => norms[norm].backward(x, &by),
+                None => Ok(by),
+            }
+        };
+        let (by_q, by_k) = (unturned(&q, by_q, 0)?, unturned(&k, by_k, 1)?);
+        let through = |proj: &Linear, by: &Tensor| proj.backward(&normed, &by.f_flatten(1, 2).op("heads")?);
+        let by_norm = sum(sum(through(q_proj, &by_q)?, &through(k_proj, &by_k)?)?, &through(v_proj, &by_v)?)?;
+        sum(self.input_norm.backward(&x, &by_norm)?, &by_middle)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::attention::Attention;
-use super::backward::{Tape, section};
+use super::backward::Tape;
 use super::config::{Architecture, ModelConfig};
 use super::halves;
 use super::init;
@@ -260,8 +260,7 @@ impl Model {
 
     /// As [`Model::layer_backward`], of the norm behind the last layer: `x` is its input.
     pub(crate) fn final_norm_backward(&self, x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-        let [by_x] = section([x], gradient, |[x]| self.final_norm(x, true))?;
-        Ok(by_x)
+        self.norm.backward(x, gradient)
     }
 
     fn at(&self, index: usize) -> Result<&Layer> {

@@ -97,6 +97,45 @@ pub(super) fn turned(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Option<Te
     })
 }
 
+/// From the gradient of [`norm`]'s output to those of `x` and of the weight; float32 only. With n the normed x without its
+/// weight and s its scale: `s (g·w − n · mean(g·w·n))` and the sum of `g·n` over all vectors.
+pub(super) fn norm_backward(x: &Tensor, weight: &Tensor, eps: f64, g: &Tensor) -> Result<Option<[Tensor; 2]>> {
+    let Some(Kind::Float) = fits(&[x, weight, g]) else { return Ok(None) };
+    let (numbers, weights, gradients) = (Numbers::of(x)?, Numbers::of(weight)?, Numbers::of(g)?);
+    let (numbers, weights, gradients) = (&*numbers, &*weights, &*gradients);
+    let size = (PART / weights.len()).max(1) * weights.len();
+    // Sums by part, so that they do not depend on the threads.
+    let parts: Vec<Mutex<Vec<f32>>> = numbers.chunks(size).map(|_| Mutex::new(vec![0.0; weights.len()])).collect();
+    let by_x = made(Kind::Float, &x.size(), weights.len(), &|at, out, _| {
+        if let Ok(mut by_weight) = parts[at / size].lock() {
+            let part = at..at + out.len();
+            norm_each_backward(&numbers[part.clone()], weights, eps as f32, &gradients[part], &mut by_weight, out);
+        }
+    })?;
+    let by_weight = filled(&weight.size(), |sum| {
+        for part in parts {
+            let part = part.into_inner().unwrap_or_default();
+            sum.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
+        }
+        Ok(())
+    })?;
+    Ok(by_x.map(|by_x| [by_x, by_weight]))
+}
+
+/// From the gradient of [`gated`]'s output to those of `gate` and `up`; float32 only.
+pub(super) fn gated_backward(gate: &Tensor, up: &Tensor, g: &Tensor) -> Result<Option<[Tensor; 2]>> {
+    let Some(Kind::Float) = fits(&[gate, up, g]) else { return Ok(None) };
+    let (gates, ups, gs) = (Numbers::of(gate)?, Numbers::of(up)?, Numbers::of(g)?);
+    let (gates, ups, gs) = (&*gates, &*ups, &*gs);
+    let by_gate = made(Kind::Float, &gate.size(), 1, &|at, out, _| {
+        let part = at..at + out.len();
+        gate_each_backward(&gates[part.clone()], &ups[part.clone()], &gs[part], out);
+    })?;
+    // The gate itself is what `up` is multiplied with.
+    let by_up = gated(gate, g)?;
+    Ok(by_gate.zip(by_up).map(|(by_gate, by_up)| [by_gate, by_up]))
+}
+
 /// Whether what a loop computes is rounded to bfloat16.
 const KEEP: usize = 0;
 const ROUND: usize = 1;
@@ -127,6 +166,47 @@ widest! {
             for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
                 *out = round::<R>(x * scale) * w;
             }
+        }
+    }
+}
+
+widest! {
+    fn norm_each_backward(x: &[f32], weight: &[f32], eps: f32, g: &[f32], by_weight: &mut [f32], out: &mut [f32]) {
+        let width = weight.len();
+        for ((x, g), out) in x.chunks_exact(width).zip(g.chunks_exact(width)).zip(out.chunks_exact_mut(width)) {
+            let (mut squares, mut products) = ([0.0f32; LANES], [0.0f32; LANES]);
+            let whole = width / LANES * LANES;
+            let mut at = 0;
+            while at < whole {
+                let (x, g, w) = (&x[at..][..LANES], &g[at..][..LANES], &weight[at..][..LANES]);
+                for i in 0..LANES {
+                    squares[i] += x[i] * x[i];
+                    products[i] += x[i] * g[i] * w[i];
+                }
+                at += LANES;
+            }
+            for i in whole..width {
+                squares[i - whole] += x[i] * x[i];
+                products[i - whole] += x[i] * g[i] * weight[i];
+            }
+            let scale = 1.0 / (squares.iter().sum::<f32>() / width as f32 + eps).sqrt();
+            let mean = products.iter().sum::<f32>() * scale / width as f32;
+            for ((((out, &x), &g), &w), sum) in out.iter_mut().zip(x).zip(g).zip(weight).zip(&mut *by_weight) {
+                let n = x * scale;
+                *sum += g * n;
+                *out = scale * (g * w - n * mean);
+            }
+        }
+    }
+}
+
+widest! {
+    fn gate_each_backward(gate: &[f32], up: &[f32], g: &[f32], out: &mut [f32]) {
+        for (((out, &x), up), g) in out.iter_mut().zip(gate).zip(up).zip(g) {
+            // e to a number that is not positive cannot overflow.
+            let e = exp(-x.abs());
+            let sigmoid = (if x < 0.0 { e } else { 1.0 }) / (1.0 + e);
+            *out = g * up * sigmoid * (1.0 + x * (1.0 - sigmoid));
         }
     }
 }
@@ -188,6 +268,28 @@ mod tests {
     }
 
     /// Sums in another order may round to the neighbour: half a unit in 256.
+    #[test]
+    fn each_way_back_equals_autograd() {
+        for (rows, heads, width) in [(1, 1, 2), (3, 2, 24), (700, 3, 64)] {
+            let leaf = |shape: &[i64], phase| wave(shape, phase).set_requires_grad(true);
+            let (x, weight, up) =
+                (leaf(&[rows, heads, width], 0.1), leaf(&[width], 0.3), leaf(&[rows, heads, width], 0.2));
+            let g = wave(&[rows, heads, width], 0.7);
+            let have = norm_backward(&x, &weight, 1e-6, &g).unwrap().unwrap();
+            (x.rms_norm([width], Some(&weight), 1e-6) * &g).sum(Kind::Float).backward();
+            let scale = weight.grad().abs().max().double_value(&[]).max(1.0);
+            let [by_x, by_weight] = have;
+            near(Some(by_x), &x.grad());
+            near(Some(by_weight / scale), &(weight.grad() / scale));
+            let mut x = x;
+            x.zero_grad();
+            let [by_gate, by_up] = gated_backward(&x, &up, &g).unwrap().unwrap();
+            (x.silu() * &up * &g).sum(Kind::Float).backward();
+            near(Some(by_gate / 9.0), &(x.grad() / 9.0));
+            near(Some(by_up / 9.0), &(up.grad() / 9.0));
+        }
+    }
+
     #[test]
     fn each_equals_libtorch_in_bfloat16() {
         let half = |shape: &[i64], phase| wave(shape, phase).to_kind(Kind::BFloat16);

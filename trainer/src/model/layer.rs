@@ -44,7 +44,8 @@ impl Layer {
         let by_head = |t: Tensor| t.f_view([-1, t.size().last().copied().unwrap_or(0) / self.head_dim, self.head_dim]);
         let heads = |proj: &Linear| by_head(proj.forward(&normed, graph)?).op("heads");
         let heads = [heads(q_proj)?, heads(k_proj)?, heads(v_proj)?];
-        let mut mixed = self.look(index, heads.each_ref(), rotation, attention, graph)?;
+        let [q, k] = self.turned([&heads[0], &heads[1]], rotation, graph)?;
+        let mut mixed = attention.attend(index, q, k, heads[2].shallow_clone())?.f_flatten(1, 2).op("heads")?;
         let mut behind = x.shallow_clone();
         if let Some(rows) = rows {
             (behind, mixed) = (x.f_index_select(0, rows).op("rows")?, mixed.f_index_select(0, rows).op("rows")?);
@@ -57,21 +58,13 @@ impl Layer {
         Ok((y, Tape { x: x.shallow_clone(), normed, heads, mixed, middle, middle_normed, gate, up, inner }))
     }
 
-    /// Attention over queries, keys and values as projected, `[T, heads, head_dim]` → `[T, heads · head_dim]`.
-    pub(super) fn look(
-        &self,
-        index: usize,
-        [q, k, v]: [&Tensor; 3],
-        rotation: &Rotation,
-        attention: &mut dyn Attention,
-        graph: bool,
-    ) -> Result<Tensor> {
+    /// Queries and keys as projected, `[T, heads, head_dim]`, as attention takes them: normed, where the model does so, and turned.
+    pub(super) fn turned(&self, [q, k]: [&Tensor; 2], rotation: &Rotation, graph: bool) -> Result<[Tensor; 2]> {
         let turned = |x: &Tensor, norm: usize| match &self.head_norms {
             Some(norms) => rotation.apply(&norms[norm].forward(x, graph)?, graph),
             None => rotation.apply(x, graph),
         };
-        let mixed = attention.attend(index, turned(q, 0)?, turned(k, 1)?, v.shallow_clone())?;
-        mixed.f_flatten(1, 2).op("heads")
+        Ok([turned(q, 0)?, turned(k, 1)?])
     }
 
     /// `silu(gate) · up`.

@@ -5,6 +5,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::backward::{gradient, section};
 use super::few;
 use crate::error::{Result, TensorResult};
 
@@ -31,5 +32,17 @@ impl RmsNorm {
             wide.f_to_kind(x.f_kind()?)?.f_mul(&self.weight)
         };
         normed().op("rms_norm")
+    }
+
+    /// From the gradient of the output to that of `x`; adds that of the weight to the one it has.
+    pub(super) fn backward(&self, x: &Tensor, by_y: &Tensor) -> Result<Tensor> {
+        let Some([by_x, by_weight]) = few::norm_backward(x, &self.weight, self.eps, by_y)? else {
+            let [by_x] = section([x], by_y, |[x]| self.forward(x, true))?;
+            return Ok(by_x);
+        };
+        if self.weight.requires_grad() {
+            let _ = gradient(&self.weight)?.f_add_(&by_weight).op("rms_norm")?;
+        }
+        Ok(by_x)
     }
 }

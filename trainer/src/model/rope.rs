@@ -79,6 +79,11 @@ impl Rope {
 }
 
 impl Rotation {
+    /// The way back: the gradient of a turned vector, turned by this, is that of the vector.
+    pub(super) fn back(&self) -> Result<Rotation> {
+        Ok(Rotation { cos: self.cos.shallow_clone(), sin: self.sin.f_neg().op("rope")?, half: self.half })
+    }
+
     /// `x [T, heads, head_dim]` turned by the positions of its tokens; with a graph if one is wanted.
     pub(super) fn apply(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
         if !graph && let Some(y) = few::turned(x, &self.cos, &self.sin)? {
