@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::config::Sampling;
 use crate::forest;
+use crate::lanes::Instructions;
 use crate::model::testing::tiny;
 use crate::model::{Causal, Model};
 use crate::testing::in_own_process;
@@ -19,6 +20,12 @@ use crate::tokens::{Span, TokenTree, Tokenizer};
 
 /// Tolerance of log-probs in float32: what another order of summation makes.
 const CLOSE: f32 = 1e-4;
+
+/// Tolerance beside a forest pass, which computes the very same hidden states where there are loops for it: the last digits of a
+/// log-prob.
+fn same() -> f32 {
+    if Instructions::best().is_some() { 4e-6 } else { CLOSE }
+}
 
 fn models() -> Vec<Model> {
     // Tests run side by side; more threads each would only get into each other's way.
