@@ -66,18 +66,18 @@ macro_rules! widest {
 }
 pub(crate) use widest;
 
-/// Asks for the number `ahead` behind the first of `row` to be brought near, whether there is one or not: for loops whose
-/// sums wait for memory, so that the processor does not look far ahead by itself.
+/// Asks for the number `ahead` behind a place to be brought near, whether there is one or not: for loops whose sums wait for
+/// memory, so that the processor does not look far ahead by itself.
 #[inline(always)]
-pub(crate) fn ask<T>(row: &[T], ahead: usize) {
+pub(crate) fn ask<T>(place: *const T, ahead: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: every x86-64 has SSE, and a prefetch reads nothing, wherever it points to.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(ahead).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(ahead).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (row, ahead);
+    let _ = (place, ahead);
 }
 
 /// e^x for x ≤ 0, to 2 units in the last place; 0 below −87, NaN for NaN.

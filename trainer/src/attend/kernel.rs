@@ -189,7 +189,7 @@ macro_rules! loops {
                     for r in 0..REGISTERS {
                         let at = i * BLOCK + r * $lanes;
                         if next > 0 {
-                            ask(keys, at + next);
+                            ask(from, at + next);
                         }
                         let k = $load(from.add(at));
                         for g in 0..G {
@@ -304,8 +304,8 @@ macro_rules! loops {
                     for w in 0..W {
                         let at = values.add(k * width + w * $lanes);
                         if next > 0 {
-                            ask(m.run.values, at.offset_from(m.run.values.as_ptr()) as usize + next);
-                            ask(m.run.values, at.offset_from(m.run.values.as_ptr()) as usize + next + width);
+                            ask(at, next);
+                            ask(at, next + width);
                         }
                         let (v, u) = ($load(at), $load(at.add(width)));
                         for g in 0..G {

@@ -63,7 +63,7 @@ macro_rules! kernel {
                     xs[m] = unsafe { $load(x[m].as_ptr().add(at)) };
                 }
                 for o in 0..O {
-                    ask(w[o], at + AHEAD);
+                    ask(w[o].as_ptr(), at + AHEAD);
                     // SAFETY: as above.
                     let ws = unsafe { load(w[o].as_ptr().add(at)) };
                     for m in 0..M {

@@ -7,6 +7,10 @@ use crate::lanes::{Instructions, widest};
 /// Inputs that are summed up by themselves, so that long sums lose less: then these sums are added up.
 pub(super) const STRETCH: usize = 64;
 
+/// How many numbers ahead of their use weights are asked for: beyond the page, where the processor does not look by itself.
+#[cfg(target_arch = "x86_64")]
+const AHEAD: usize = 1024;
+
 /// Outputs of a panel: two registers.
 pub(super) fn panel(instructions: Instructions) -> usize {
     match instructions {
@@ -56,7 +60,8 @@ macro_rules! kernel {
     ($feature:literal, $lanes:literal, $most:literal, $zero:ident, $load:ident, $set:ident, $fma:ident, $add:ident, $store:ident) => {
         use std::ops::Range;
 
-        use super::{Product, STRETCH};
+        use super::{AHEAD, Product, STRETCH};
+        use crate::lanes::ask;
 
         const PANEL: usize = 2 * $lanes;
 
@@ -110,6 +115,8 @@ macro_rules! kernel {
                     for i in from..to {
                         for q in 0..P {
                             let at = w.add((q * inner + i) * PANEL);
+                            ask(at, AHEAD);
+                            ask(at, AHEAD + $lanes);
                             let (low, high) = ($load(at), $load(at.add($lanes)));
                             for m in 0..M {
                                 let x = $set(*x.add(m * inner + i));
