@@ -15,7 +15,7 @@ pub trait Attention {
     /// When libtorch refuses an operation, or the implementation cannot serve these tokens.
     fn attend(&mut self, layer: usize, q: Tensor, k: Tensor, v: Tensor) -> Result<Tensor>;
 
-    /// Whether a gradient may be asked for. Where none is, passes over a few tokens use faster kernels without a graph.
+    /// Whether a gradient may be asked for. Where none is, passes use loops of our own without a graph.
     fn wants_gradient(&self) -> bool {
         true
     }

@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor};
 
 use super::attention::Attention;
-use super::few;
+use super::between;
 use super::layer::Layer;
 use super::linear::Linear;
 use super::rope::Rotation;
@@ -53,7 +53,7 @@ impl Layer {
 
         let by_inner = down_proj.backward(&inner, gradient)?;
         drop(inner);
-        let [by_gate, by_up] = match few::gated_backward(&gate, &up, &by_inner)? {
+        let [by_gate, by_up] = match between::gated_backward(&gate, &up, &by_inner)? {
             Some(gradients) => gradients,
             None => section([&gate, &up], &by_inner, |[gate, up]| Layer::gated(gate, up, true))?,
         };

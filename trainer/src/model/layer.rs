@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use super::attention::Attention;
 use super::backward::Tape;
-use super::few;
+use super::between;
 use super::linear::Linear;
 use super::norm::RmsNorm;
 use super::rope::Rotation;
@@ -69,7 +69,7 @@ impl Layer {
 
     /// `silu(gate) · up`.
     pub(super) fn gated(gate: &Tensor, up: &Tensor, graph: bool) -> Result<Tensor> {
-        if !graph && let Some(inner) = few::gated(gate, up)? {
+        if !graph && let Some(inner) = between::gated(gate, up)? {
             return Ok(inner);
         }
         gate.f_silu().and_then(|gate| gate.f_mul(up)).op("mlp")

@@ -10,9 +10,9 @@
 
 mod attention;
 mod backward;
+mod between;
 mod config;
 mod decoder;
-mod few;
 mod halves;
 mod init;
 mod layer;

@@ -6,7 +6,7 @@
 use tch::{Kind, Tensor};
 
 use super::backward::{gradient, section};
-use super::few;
+use super::between;
 use crate::error::{Result, TensorResult};
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct RmsNorm {
 impl RmsNorm {
     /// With a graph if one is wanted.
     pub(super) fn forward(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
-        if !graph && let Some(y) = few::norm(x, &self.weight, self.eps)? {
+        if !graph && let Some(y) = between::norm(x, &self.weight, self.eps)? {
             return Ok(y);
         }
         let normed = || {
@@ -36,7 +36,7 @@ impl RmsNorm {
 
     /// From the gradient of the output to that of `x`; adds that of the weight to the one it has.
     pub(super) fn backward(&self, x: &Tensor, by_y: &Tensor) -> Result<Tensor> {
-        let Some([by_x, by_weight]) = few::norm_backward(x, &self.weight, self.eps, by_y)? else {
+        let Some([by_x, by_weight]) = between::norm_backward(x, &self.weight, self.eps, by_y)? else {
             let [by_x] = section([x], by_y, |[x]| self.forward(x, true))?;
             return Ok(by_x);
         };

@@ -17,8 +17,8 @@ use std::f64::consts::PI;
 
 use tch::{Device, Kind, TchError, Tensor};
 
+use super::between;
 use super::config::{ModelConfig, RopeScaling};
-use super::few;
 use crate::error::{Error, Result, TensorResult};
 
 /// Frequencies of one model.
@@ -86,7 +86,7 @@ impl Rotation {
 
     /// `x [T, heads, head_dim]` turned by the positions of its tokens; with a graph if one is wanted.
     pub(super) fn apply(&self, x: &Tensor, graph: bool) -> Result<Tensor> {
-        if !graph && let Some(y) = few::turned(x, &self.cos, &self.sin)? {
+        if !graph && let Some(y) = between::turned(x, &self.cos, &self.sin)? {
             return Ok(y);
         }
         let turn = || x.f_mul(&self.cos)?.f_add_(&x.f_roll([self.half], [-1])?.f_mul(&self.sin)?);
