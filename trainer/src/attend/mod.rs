@@ -2,6 +2,7 @@
 //! of them. Decoding and the passes of training over a forest use the same loops, so that both compute the same numbers.
 
 mod kernel;
+mod loops;
 mod store;
 
 use std::cell::RefCell;
@@ -42,7 +43,7 @@ struct Part<'a> {
 pub(crate) fn attend_each(layout: &Layout, pieces: Vec<Piece<'_>>) {
     let (token, group) = (layout.heads * layout.head_dim, layout.group() * layout.head_dim);
     // Tokens of a tile.
-    let size = (kernel::together() / layout.group()).max(1);
+    let size = (loops::together() / layout.group()).max(1);
     let (mut tiles, mut parts, mut positions) = (Vec::new(), Vec::new(), 0);
     for Piece { q, chain, out } in pieces {
         let n = q.len() / token;
