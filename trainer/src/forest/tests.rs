@@ -14,6 +14,9 @@ use crate::tokens::{FlatTree, SegmentId, Span, TokenTree};
 
 const CPU: Device = Device::Cpu;
 const VOCAB: u32 = 96;
+/// Tolerance of gradients that two ways of summation give. DoRA's magnitudes lose most: theirs are sums of large products that
+/// cancel (1.8e-5 was seen).
+pub(crate) const GRADIENTS: f64 = 5e-5;
 
 /// Log-probs of a tree's edges as a tensor with a graph: every path from the root to a leaf is a row of its own, run
 /// alone with causal attention and a full log-softmax. An edge in several rows is read from the first.
@@ -174,7 +177,7 @@ proptest! {
         for weighted in [true, false] {
             let (have, have_gradients) = run(weighted);
             assert_close("log-probs", &have, &want, 1e-5);
-            assert_gradients(&have_gradients, &want_gradients, 1e-5);
+            assert_gradients(&have_gradients, &want_gradients, GRADIENTS);
         }
         let refs: Vec<&FlatTree> = trees.iter().collect();
         let read = super::log_probs(&model, &refs, &options).unwrap();

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use super::*;
 use crate::config::PairLoss;
-use crate::forest::tests::{Plan, assert_close, assert_gradients, gradients, model, plan, plant, rows};
+use crate::forest::tests::{GRADIENTS, Plan, assert_close, assert_gradients, gradients, model, plan, plant, rows};
 use crate::forest::{self, Options, TargetLogProbs};
 use crate::model::Model;
 use crate::tokens::FlatTree;
@@ -56,7 +56,7 @@ fn unpacked(model: &Model, loss: &Tensor) -> (f64, Vec<(String, Tensor)>) {
 
 fn assert_same(have: &(f64, Vec<(String, Tensor)>), want: &(f64, Vec<(String, Tensor)>)) {
     assert!((have.0 - want.0).abs() <= 2e-5 * want.0.abs().max(1.0), "loss {} is not {}", have.0, want.0);
-    assert_gradients(&have.1, &want.1, 2e-5);
+    assert_gradients(&have.1, &want.1, GRADIENTS);
 }
 
 /// The loss of a pair in tensors, written from the formulas once more.
